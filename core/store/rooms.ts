@@ -1,0 +1,40 @@
+/**
+ * First byte of every key in a node's database: who owns the entry. Append-only; a retired number stays, commented.
+ * The keys of a room sort within it as their bytes do.
+ */
+export const ROOM = {
+  /** core: schema version and marks of a clean stop. */
+  meta: 0x00,
+  /** records: record id → record bytes with admission facts. */
+  records: 0x10,
+  /** records: [time bucket, id] → nothing; what catch-up compares. */
+  recordsByTime: 0x11,
+  /** records: [expiry, id] → nothing. */
+  recordsByExpiry: 0x12,
+  /** records: [origin, type] → highest sequence and newest creation time. */
+  recordOrigins: 0x13,
+  /** records: refused record id → reason and when to forget it. */
+  recordsRefused: 0x14,
+  /** records: certificate key (issuer key id, serial) → certificate DER. */
+  certificates: 0x18,
+  /** ledger: [origin, seq] → microblock bytes. */
+  blocks: 0x20,
+  /** ledger: microblock id → [origin, seq]. */
+  blocksById: 0x21,
+  /** ledger: payload hash → sealed payload. */
+  payloads: 0x22,
+  /** ledger: origin → head and count. */
+  chainHeads: 0x23,
+  /** ledger: [origin, seq, id] → second block seen at that place. */
+  blockConflicts: 0x24,
+  /** bundles: bundle id → bundle with its state. */
+  bundles: 0x30,
+  /** bundles: [expiry, bundle id] → nothing. */
+  bundlesByExpiry: 0x31,
+  /** bundles: bundle id → expiry; remembered for a lifetime so that a duplicate is known. */
+  bundlesSeen: 0x32,
+  /** agent: input name → read position. */
+  readPositions: 0x40,
+} as const
+
+export type RoomPrefix = (typeof ROOM)[keyof typeof ROOM]
