@@ -33,7 +33,11 @@ export interface PublicKey {
 /** A private key that signs, wherever it lives: keystore, TPM or token. */
 export interface SigningKey {
   readonly publicKey: PublicKey
-  /** Signature over `message` on the thread pool; waits its turn when too many are in flight. */
+  /**
+   * Signature over `message` on the thread pool; waits its turn when too many are in flight. The message must not be
+   * changed before the promise settles.
+   * @throws CRYPTO_BUSY when too many wait already
+   */
   sign(message: Uint8Array): Promise<Uint8Array>
 }
 
@@ -52,8 +56,50 @@ export interface SignatureProvider {
   importPrivate(pkcs8: Uint8Array): SoftwareSigningKey
   /** @throws CRYPTO_KEY_MALFORMED, CRYPTO_SUITE_UNKNOWN */
   importPublic(spki: Uint8Array): PublicKey
-  /** True when `signature` is valid; false for anything else, wrong lengths included. On the thread pool. */
+  /**
+   * True when `signature` is valid; false for anything else, wrong lengths included. On the thread pool.
+   * @throws CRYPTO_BUSY when too many wait already: nothing is known of the signature then
+   */
   verify(key: PublicKey, message: Uint8Array, signature: Uint8Array): Promise<boolean>
+}
+
+/** A public key of a KEM that somebody else can encapsulate to. */
+export interface KemPublicKey {
+  readonly kem: KemName
+  /** Raw bytes: the ML-KEM encapsulation key, then the X25519 public key in hybrids. */
+  readonly bytes: Uint8Array
+  /** A fresh shared secret and the ciphertext that carries it to the holder of the private key. */
+  encapsulate(): Promise<Encapsulation>
+}
+
+/** What {@link KemPublicKey.encapsulate} yields. */
+export interface Encapsulation {
+  readonly ciphertext: Uint8Array
+  /** 32 bytes. The caller wipes it after use. */
+  readonly sharedSecret: Uint8Array
+}
+
+/** A private key of a KEM, held in memory. */
+export interface KemPrivateKey {
+  readonly publicKey: KemPublicKey
+  /**
+   * The shared secret (32 bytes) of a ciphertext; an altered ciphertext of the right length yields another secret
+   * (FIPS 203 implicit rejection), not an error. The caller wipes it after use.
+   * @throws CRYPTO_KEM_MALFORMED when the length is wrong or the X25519 part is of low order
+   */
+  decapsulate(ciphertext: Uint8Array): Promise<Uint8Array>
+  /** Seeds: 64 bytes of ML-KEM (d‖z), then the X25519 private key (32) in hybrids. The caller wipes it after use. */
+  exportPrivate(): Uint8Array
+}
+
+/** Key encapsulation, by native code or portable JavaScript: one conformance suite, same bytes in and out. */
+export interface KemProvider {
+  readonly implementation: 'native' | 'portable'
+  generate(kem: KemName): Promise<KemPrivateKey>
+  /** @throws CRYPTO_KEM_MALFORMED */
+  importPrivate(kem: KemName, bytes: Uint8Array): KemPrivateKey
+  /** @throws CRYPTO_KEM_MALFORMED */
+  importPublic(kem: KemName, bytes: Uint8Array): KemPublicKey
 }
 
 /** AES-256-GCM under one 256-bit key, for what lies on disk. The stored form is [nonce 12][ciphertext][tag 16]. */
