@@ -18,12 +18,28 @@ export function systemClock(): Clock {
   return {
     now: () => Date.now(),
     monotonic: () => performance.now(),
-    setTimer(delayMs, action, options) {
-      const handle = setTimeout(action, delayMs)
-      if (options?.unref) handle.unref()
-      return { cancel: () => clearTimeout(handle) }
-    },
+    setTimer: setSystemTimer,
   }
+}
+
+/** Longest delay that `setTimeout` takes; a longer one would fire at once. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+
+function setSystemTimer(delayMs: number, action: () => void, options?: { unref?: boolean }): Timer {
+  const dueMs = performance.now() + delayMs
+  const wait = (leftMs: number): NodeJS.Timeout => {
+    const inSteps = leftMs > MAX_TIMEOUT_MS
+    const timeout = setTimeout(
+      () => {
+        if (inSteps) handle = wait(dueMs - performance.now())
+        else action()
+      },
+      Math.min(leftMs, MAX_TIMEOUT_MS),
+    )
+    return options?.unref ? timeout.unref() : timeout
+  }
+  let handle = wait(delayMs)
+  return { cancel: () => clearTimeout(handle) }
 }
 
 /**

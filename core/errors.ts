@@ -74,7 +74,7 @@ export const CORE_ERRORS = defineErrors('core', {
   CORE_CBOR_TOO_MANY: { message: 'the CBOR item has too many elements', action: 'reject' },
   CORE_CBOR_MALFORMED: { message: 'the bytes are not one well-formed CBOR item', action: 'reject' },
   CORE_CBOR_TYPE: {
-    message: 'the CBOR item has a type that is not used here (float, tag, undefined, indefinite length)',
+    message: 'the CBOR item has a type that is not used here (float, tag, simple value, indefinite length, map key)',
     action: 'reject',
   },
   CORE_CBOR_NOT_CANONICAL: { message: 'the CBOR item is not in deterministic encoding', action: 'reject' },
@@ -90,6 +90,10 @@ export const CORE_ERRORS = defineErrors('core', {
   CORE_STORE_WRITE: {
     message: 'the database refused a write',
     hint: 'Is the disk full? Free space; the agent reopens the database by itself.',
+  },
+  CORE_STORE_READ: {
+    message: 'the database cannot be read',
+    hint: 'Look at the disk, then run: gapmesh doctor --home DIR',
   },
   CORE_STORE_CLOSED: { message: 'the database is closed' },
 })

@@ -3,7 +3,8 @@
  * Holds no state and knows nothing of gapmesh's formats. The database is in `core/store/`.
  */
 export { compareBytes, concatBytes, equalBytes, fromHex, toHex, uintBytes, uintFromBytes, utf8 } from './bytes.ts'
-export { type CborLimits, type CborMap, type CborValue, decodeCbor, encodeCbor } from './cbor.ts'
+export { type CborMap, type CborValue, encodeCbor } from './cbor.ts'
+export { type CborLimits, decodeCbor } from './cbor-decode.ts'
 export { type Clock, SimulatedClock, sleep, systemClock, type Timer } from './clock.ts'
 export {
   CORE_ERRORS,

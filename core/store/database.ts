@@ -3,40 +3,18 @@ import { ClassicLevel } from 'classic-level'
 import { uintBytes, uintFromBytes, utf8 } from '../bytes.ts'
 import { CORE_ERRORS } from '../errors.ts'
 import { MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS } from '../limits.ts'
+import { checkOptionKeys, checkWholeNumber } from '../options.ts'
+import { Reserve } from './reserve.ts'
+import { type Level, LevelRoom, type Operation, type Room } from './room.ts'
 import { ROOM, type RoomPrefix } from './rooms.ts'
-
-/** One change, made by a {@link Room} and carried out by {@link Database.commit}. */
-export type Operation = { type: 'put'; key: Uint8Array; value: Uint8Array } | { type: 'del'; key: Uint8Array }
-
-/** Part of a room, by key: bounds as in abstract-level, keys without the room's prefix. */
-export interface Range {
-  gt?: Uint8Array
-  gte?: Uint8Array
-  lt?: Uint8Array
-  lte?: Uint8Array
-  reverse?: boolean
-  /** Most entries. Default: no limit. */
-  limit?: number
-}
-
-/** A prefix of the database: reads at once, writes as operations for a commit. */
-export interface Room {
-  get(key: Uint8Array): Promise<Uint8Array | undefined>
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>
-  has(key: Uint8Array): Promise<boolean>
-  /** Entries in key order. Each iterator sees the database as it was when iteration began. */
-  entries(range?: Range): AsyncIterable<[key: Uint8Array, value: Uint8Array]>
-  keys(range?: Range): AsyncIterable<Uint8Array>
-  put(key: Uint8Array, value: Uint8Array): Operation
-  delete(key: Uint8Array): Operation
-}
 
 /** A node's one database: many rooms, one writer. */
 export interface Database {
   room(prefix: RoomPrefix): Room
   /**
    * Writes all `operations` or none, and resolves when they are on disk (synced). Commits that wait together share
-   * one synced write; their order is kept.
+   * one synced write; their order is kept. After CORE_STORE_WRITE the outcome is open until the next write succeeds:
+   * the operations may have reached the disk all the same, so a retry must write the same keys.
    * @throws CORE_STORE_WRITE when the disk refused; CORE_STORE_CLOSED after close
    */
   commit(operations: readonly Operation[]): Promise<void>
@@ -46,19 +24,30 @@ export interface Database {
   close(): Promise<void>
 }
 
+export interface DatabaseOptions {
+  /**
+   * Disk space in bytes held back for recovery after the disk was full; commits fail until it is whole again.
+   * Default 0: none. {@link RESERVE_BYTES} is enough for LevelDB's largest log.
+   */
+  reserveBytes?: number
+}
+
+/** Reserve that recovery can always work with: twice LevelDB's write buffer of 4 MiB. */
+export const RESERVE_BYTES = 8 * 1024 * 1024
+
 /** Version of the layout that this release writes. An older one is migrated, a newer one refused. */
 export const SCHEMA_VERSION = 1
 
 const SCHEMA_KEY = utf8('schema')
 
-type Level = ClassicLevel<Uint8Array, Uint8Array>
-
 /**
  * Opens (or makes) the database in directory `path`.
- * @throws CORE_STORE_OPEN, CORE_STORE_NEWER
+ * @throws CORE_STORE_OPEN, CORE_STORE_NEWER; CORE_STORE_WRITE when a new one cannot be begun
  */
-export async function openDatabase(path: string): Promise<Database> {
-  const database = new LevelDatabase(path)
+export async function openDatabase(path: string, options: DatabaseOptions = {}): Promise<Database> {
+  checkOptionKeys('database', options, ['reserveBytes'])
+  checkWholeNumber('reserveBytes', options.reserveBytes ?? 0, { min: 0, max: 2 ** 30 })
+  const database = new LevelDatabase(path, new Reserve(path, options.reserveBytes ?? 0))
   await database.open()
   return database
 }
@@ -71,23 +60,26 @@ interface Waiting {
 
 class LevelDatabase implements Database {
   readonly #path: string
+  readonly #reserve: Reserve
   #level: Level | undefined
   #waiting: Waiting[] = []
   #writing: Promise<void> | undefined
+  #reopening: Promise<void> | undefined
   #inFlight = 0
   #mustReopen = false
   #closed = false
 
-  constructor(path: string) {
+  constructor(path: string, reserve: Reserve) {
     this.#path = path
+    this.#reserve = reserve
   }
 
   async open(): Promise<void> {
-    this.#level = await openLevel(this.#path)
+    await this.#openLevel()
     try {
       await this.#checkSchema()
     } catch (error) {
-      await this.#level.close()
+      await this.close()
       throw error
     }
   }
@@ -105,7 +97,10 @@ class LevelDatabase implements Database {
   }
 
   room(prefix: RoomPrefix): Room {
-    return new LevelRoom(prefix, () => this.#open())
+    return new LevelRoom(prefix, async () => {
+      await this.#reopening
+      return this.#open()
+    })
   }
 
   #open(): Level {
@@ -148,24 +143,48 @@ class LevelDatabase implements Database {
     this.#inFlight = group.length
     try {
       if (this.#mustReopen) await this.#reopen()
-      await this.#open().batch(
-        group.flatMap((waiting) => waiting.operations),
-        { sync: true },
-      )
+      await this.#reserve.fill()
+      await this.#write(group.flatMap((waiting) => waiting.operations))
       for (const waiting of group) waiting.resolve()
     } catch (cause) {
-      // After one failed write LevelDB fails every later one on the same handle, also when space has returned.
-      this.#mustReopen = true
       for (const waiting of group) waiting.reject(CORE_ERRORS.create('CORE_STORE_WRITE', { cause }))
     } finally {
       this.#inFlight = 0
     }
   }
 
+  async #write(operations: Operation[]): Promise<void> {
+    try {
+      await this.#open().batch(operations, { sync: true })
+    } catch (error) {
+      // After one failed write LevelDB fails every later one on the same handle, also when space has returned.
+      this.#mustReopen = true
+      throw error
+    }
+  }
+
   async #reopen(): Promise<void> {
-    await this.#open().close()
-    this.#level = await openLevel(this.#path)
-    this.#mustReopen = false
+    const reopened = this.#open()
+      .close()
+      .then(() => this.#openLevel())
+    this.#reopening = reopened.catch(() => {}) // readers only wait; the writer reports
+    try {
+      await reopened
+      this.#mustReopen = false
+    } finally {
+      this.#reopening = undefined
+    }
+  }
+
+  /** On a full disk LevelDB cannot even open, so the reserve goes first; {@link Reserve.fill} restores it. */
+  async #openLevel(): Promise<void> {
+    try {
+      this.#level = await openLevel(this.#path)
+    } catch (error) {
+      if (!saysDiskFull(error)) throw error
+      await this.#reserve.release()
+      this.#level = await openLevel(this.#path)
+    }
   }
 
   async close(): Promise<void> {
@@ -177,6 +196,12 @@ class LevelDatabase implements Database {
   }
 }
 
+/** LevelDB passes on only the text of the system's error. */
+function saysDiskFull(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  return error.message.includes('No space left on device') || saysDiskFull(error.cause)
+}
+
 async function openLevel(path: string): Promise<Level> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 })
@@ -185,67 +210,5 @@ async function openLevel(path: string): Promise<Level> {
     return level
   } catch (cause) {
     throw CORE_ERRORS.create('CORE_STORE_OPEN', { cause, metadata: { path } })
-  }
-}
-
-class LevelRoom implements Room {
-  readonly #prefix: RoomPrefix
-  readonly #level: () => Level
-
-  constructor(prefix: RoomPrefix, level: () => Level) {
-    this.#prefix = prefix
-    this.#level = level
-  }
-
-  get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#level().get(this.#full(key))
-  }
-
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#level().getMany(keys.map((key) => this.#full(key)))
-  }
-
-  has(key: Uint8Array): Promise<boolean> {
-    return this.#level().has(this.#full(key))
-  }
-
-  async *entries(range: Range = {}): AsyncIterable<[Uint8Array, Uint8Array]> {
-    for await (const [key, value] of this.#level().iterator(this.#bounds(range))) yield [key.subarray(1), value]
-  }
-
-  async *keys(range: Range = {}): AsyncIterable<Uint8Array> {
-    for await (const key of this.#level().keys(this.#bounds(range))) yield key.subarray(1)
-  }
-
-  put(key: Uint8Array, value: Uint8Array): Operation {
-    return { type: 'put', key: this.#full(key), value }
-  }
-
-  delete(key: Uint8Array): Operation {
-    return { type: 'del', key: this.#full(key) }
-  }
-
-  #full(key: Uint8Array): Uint8Array {
-    const full = new Uint8Array(key.length + 1)
-    full[0] = this.#prefix
-    full.set(key, 1)
-    return full
-  }
-
-  #bounds(range: Range): {
-    gt?: Uint8Array
-    gte?: Uint8Array
-    lt?: Uint8Array
-    lte?: Uint8Array
-    reverse: boolean
-    limit: number
-  } {
-    const lower = range.gt ? { gt: this.#full(range.gt) } : { gte: this.#full(range.gte ?? new Uint8Array()) }
-    const upper = range.lt
-      ? { lt: this.#full(range.lt) }
-      : range.lte
-        ? { lte: this.#full(range.lte) }
-        : { lt: Uint8Array.of(this.#prefix + 1) }
-    return { ...lower, ...upper, reverse: range.reverse ?? false, limit: range.limit ?? -1 }
   }
 }

@@ -29,12 +29,28 @@ export const ROOM = {
   blockConflicts: 0x24,
   /** bundles: bundle id → bundle with its state. */
   bundles: 0x30,
-  /** bundles: [expiry, bundle id] → nothing. */
+  /** bundles: [expiry, bundle id] → size, order and destination hash of a queued bundle. */
   bundlesByExpiry: 0x31,
-  /** bundles: bundle id → expiry; remembered for a lifetime so that a duplicate is known. */
+  /** bundles: bundle id → expiry, and [expiry, bundle id]; remembered for a lifetime so that a duplicate is known. */
   bundlesSeen: 0x32,
+  /** bundles: [destination hash, order of arrival] → bundle id. */
+  bundlesByDestination: 0x33,
   /** agent: input name → read position. */
   readPositions: 0x40,
+  /** enrollment: name → the CA's root certificate, mesh settings. */
+  caState: 0x50,
+  /** enrollment: SHA-256 of a token's secret → terms and uses left. */
+  caTokens: 0x51,
+  /** enrollment: [token, identity key id] → serial number of the certificate it got. */
+  caRedemptions: 0x52,
+  /** enrollment: serial number → issued certificate with the facts of its issue. */
+  caCertificates: 0x53,
+  /** enrollment: node_id → identity key that owns it, last serial number. */
+  caNames: 0x54,
+  /** enrollment: sequence → what the CA did. */
+  caAudit: 0x55,
+  /** enrollment: node_id → addresses under which the node can be dialled. */
+  caPeers: 0x56,
 } as const
 
 export type RoomPrefix = (typeof ROOM)[keyof typeof ROOM]

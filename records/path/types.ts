@@ -1,4 +1,4 @@
-import type { PublicKey, SignaturePolicy, SuiteName } from '../../crypto/types.ts'
+import type { PublicKey, SignaturePolicy, SuiteName } from '../../crypto/index.ts'
 
 /** What a node may do, from the signed roles extension of its certificate. */
 export type Role = 'node' | 'validator' | 'operator' | 'ca'
@@ -39,6 +39,7 @@ export interface Certificate {
   /** X.509 (10/2019) §9.8: the device key of a node, the classical key of a CA. */
   readonly altSpki: Uint8Array | undefined
   readonly altSignatureSuite: SuiteName | undefined
+  /** As a provider takes it: ECDSA as r‖s. */
   readonly altSignature: Uint8Array | undefined
   /** What the alternative signature covers: the TBS minus `signature` and minus altSignatureValue. */
   readonly altTbs: Uint8Array | undefined

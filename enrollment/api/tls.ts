@@ -1,0 +1,13 @@
+import { constants } from 'node:crypto'
+
+/** Group list of both ends: hybrid key exchange only, the strongest first. */
+const GROUPS = 'SecP384r1MLKEM1024:X25519MLKEM768'
+
+/** What both ends of the enrolment API ask of TLS: 1.3, hybrid key exchange, ML-DSA, no session tickets. */
+export const TLS_OPTIONS = {
+  minVersion: 'TLSv1.3',
+  ciphers: 'TLS_AES_256_GCM_SHA384',
+  ecdhCurve: GROUPS,
+  sigalgs: 'mldsa87:mldsa65',
+  secureOptions: constants.SSL_OP_NO_TICKET,
+} as const

@@ -1,0 +1,132 @@
+import { toHex } from '../../core/index.ts'
+import type { PublicKey, SignaturePolicy, SignatureProvider } from '../../crypto/index.ts'
+import { encodeSpki } from './algorithms.ts'
+import { PATH_ERRORS } from './errors.ts'
+import { signedKeyMessage } from './extensions.ts'
+import { MAX_CACHED_PATHS } from './limits.ts'
+import { issuerOf, type Path } from './rules.ts'
+import type { Certificate } from './types.ts'
+
+/** Keys of a leaf whose path has sound signatures. */
+export interface LeafKeys {
+  readonly identityKey: PublicKey
+  readonly deviceKey: PublicKey
+}
+
+/**
+ * Remembers paths whose signatures held, so that only the rules that depend on time are judged again. Keyed by the
+ * fingerprints of the whole path, which cover every byte of it; the least recently used goes first.
+ */
+export class PathCache {
+  readonly #maxPaths: number
+  readonly #paths = new Map<string, LeafKeys>()
+
+  /** @param maxPaths most paths remembered; default {@link MAX_CACHED_PATHS} */
+  constructor(maxPaths: number = MAX_CACHED_PATHS) {
+    this.#maxPaths = maxPaths
+  }
+
+  /** Paths remembered now. */
+  get size(): number {
+    return this.#paths.size
+  }
+
+  get(key: string): LeafKeys | undefined {
+    const keys = this.#paths.get(key)
+    if (keys !== undefined) this.#touch(key, keys)
+    return keys
+  }
+
+  set(key: string, keys: LeafKeys): void {
+    this.#touch(key, keys)
+    const oldest = this.#paths.keys().next().value
+    if (this.#paths.size > this.#maxPaths && oldest !== undefined) this.#paths.delete(oldest)
+  }
+
+  #touch(key: string, keys: LeafKeys): void {
+    this.#paths.delete(key)
+    this.#paths.set(key, keys)
+  }
+}
+
+/**
+ * Verifies every signature of `path`, the leaf's overlay key included, and imports the leaf's keys. The alternative
+ * signature may be missing under `quantum-only`; none may be wrong.
+ * @throws RECORDS_PATH_SIGNATURE, RECORDS_PATH_ALTERNATIVE_SIGNATURE, RECORDS_PATH_OVERLAY_KEY, RECORDS_CERT_KEY
+ */
+export async function verifySignatures(
+  path: Path,
+  policy: SignaturePolicy,
+  dependencies: { provider: SignatureProvider; cache?: PathCache | undefined },
+): Promise<LeafKeys> {
+  const { provider, cache } = dependencies
+  const key = `${policy}:${path.chain.map((certificate) => toHex(certificate.fingerprint)).join(':')}`
+  const known = cache?.get(key)
+  if (known !== undefined) return known
+  const keys = {
+    identityKey: importKey(provider, path.leaf.spki),
+    deviceKey: importKey(provider, path.leaf.altSpki),
+  }
+  await verifyOverlayKey(path.leaf, provider)
+  // From the root down: a key is believed only once the certificate that names it is.
+  for (let at = path.chain.length - 1; at >= 0; at -= 1) await verifyLink(path, at, { policy, provider })
+  cache?.set(key, keys)
+  return keys
+}
+
+async function verifyLink(
+  path: Path,
+  at: number,
+  { policy, provider }: { policy: SignaturePolicy; provider: SignatureProvider },
+): Promise<void> {
+  const certificate = path.chain[at] ?? path.root
+  const issuer = issuerOf(path, at)
+  if (!(await mainHolds(certificate, issuer, provider))) throw PATH_ERRORS.create('RECORDS_PATH_SIGNATURE')
+  // The policy says which halves must be there; one that is there must hold.
+  const expected = policy !== 'quantum-only' || certificate.altSignature !== undefined
+  if (expected && !(await alternativeHolds(certificate, issuer, provider))) {
+    throw PATH_ERRORS.create('RECORDS_PATH_ALTERNATIVE_SIGNATURE')
+  }
+}
+
+async function mainHolds(certificate: Certificate, issuer: Certificate, provider: SignatureProvider): Promise<boolean> {
+  const key = importKey(provider, issuer.spki)
+  if (key.suite.name !== certificate.signatureSuite) return false
+  return provider.verify(key, certificate.tbs, certificate.signature)
+}
+
+async function alternativeHolds(
+  certificate: Certificate,
+  issuer: Certificate,
+  provider: SignatureProvider,
+): Promise<boolean> {
+  const key = importKey(provider, issuer.altSpki)
+  const { altTbs, altSignature } = certificate
+  if (key.suite.name !== certificate.altSignatureSuite || altTbs === undefined || altSignature === undefined)
+    return false
+  return provider.verify(key, altTbs, altSignature)
+}
+
+async function verifyOverlayKey(leaf: Certificate, provider: SignatureProvider): Promise<void> {
+  const { overlayKey } = leaf
+  if (overlayKey === undefined) return
+  const holds = await overlayKeyHolds({ spki: leaf.spki, overlayKey }, provider)
+  if (!holds) throw PATH_ERRORS.create('RECORDS_PATH_OVERLAY_KEY')
+}
+
+/** True when the overlay key has signed the subject key (libp2p TLS specification, SignedKey). */
+export function overlayKeyHolds(
+  claim: { spki: Uint8Array; overlayKey: NonNullable<Certificate['overlayKey']> },
+  provider: SignatureProvider,
+): Promise<boolean> {
+  const key = importKey(provider, encodeSpki('ed25519', claim.overlayKey.publicKey.subarray(4)))
+  return provider.verify(key, signedKeyMessage(claim.spki), claim.overlayKey.signature)
+}
+
+function importKey(provider: SignatureProvider, spki: Uint8Array | undefined): PublicKey {
+  try {
+    return provider.importPublic(spki ?? new Uint8Array())
+  } catch (cause) {
+    throw PATH_ERRORS.create('RECORDS_CERT_KEY', { cause })
+  }
+}
