@@ -1,5 +1,5 @@
 import { toHex } from '../../core/index.ts'
-import type { PublicKey, SignaturePolicy, SignatureProvider } from '../../crypto/index.ts'
+import type { PublicKey, SignatureProvider } from '../../crypto/index.ts'
 import { encodeSpki } from './algorithms.ts'
 import { PATH_ERRORS } from './errors.ts'
 import { signedKeyMessage } from './extensions.ts'
@@ -51,16 +51,15 @@ export class PathCache {
 
 /**
  * Verifies every signature of `path`, the leaf's overlay key included, and imports the leaf's keys. The alternative
- * signature may be missing under `quantum-only`; none may be wrong.
+ * signature is verified where there is one.
  * @throws RECORDS_PATH_SIGNATURE, RECORDS_PATH_ALTERNATIVE_SIGNATURE, RECORDS_PATH_OVERLAY_KEY, RECORDS_CERT_KEY
  */
 export async function verifySignatures(
   path: Path,
-  policy: SignaturePolicy,
   dependencies: { provider: SignatureProvider; cache?: PathCache | undefined },
 ): Promise<LeafKeys> {
   const { provider, cache } = dependencies
-  const key = `${policy}:${path.chain.map((certificate) => toHex(certificate.fingerprint)).join(':')}`
+  const key = path.chain.map((certificate) => toHex(certificate.fingerprint)).join(':')
   const known = cache?.get(key)
   if (known !== undefined) return known
   const keys = {
@@ -69,22 +68,17 @@ export async function verifySignatures(
   }
   await verifyOverlayKey(path.leaf, provider)
   // From the root down: a key is believed only once the certificate that names it is.
-  for (let at = path.chain.length - 1; at >= 0; at -= 1) await verifyLink(path, at, { policy, provider })
+  for (let at = path.chain.length - 1; at >= 0; at -= 1) await verifyLink(path, at, provider)
   cache?.set(key, keys)
   return keys
 }
 
-async function verifyLink(
-  path: Path,
-  at: number,
-  { policy, provider }: { policy: SignaturePolicy; provider: SignatureProvider },
-): Promise<void> {
+async function verifyLink(path: Path, at: number, provider: SignatureProvider): Promise<void> {
   const certificate = path.chain[at] ?? path.root
   const issuer = issuerOf(path, at)
   if (!(await mainHolds(certificate, issuer, provider))) throw PATH_ERRORS.create('RECORDS_PATH_SIGNATURE')
-  // The policy says which halves must be there; one that is there must hold.
-  const expected = policy !== 'quantum-only' || certificate.altSignature !== undefined
-  if (expected && !(await alternativeHolds(certificate, issuer, provider))) {
+  // Which halves must be there was judged before, by policy; one that is there must hold.
+  if (certificate.altSignature !== undefined && !(await alternativeHolds(certificate, issuer, provider))) {
     throw PATH_ERRORS.create('RECORDS_PATH_ALTERNATIVE_SIGNATURE')
   }
 }

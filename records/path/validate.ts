@@ -45,7 +45,7 @@ export async function validatePath(input: PathInput, dependencies: PathDependenc
   checkKeysPresent(path, policy)
   checkRevocations(path, input.revocations, atMs)
   checkValidity(path, policy, atMs)
-  const keys = await verifySignatures(path, policy.signaturePolicy, dependencies)
+  const keys = await verifySignatures(path, dependencies)
   return {
     mesh: policy.mesh,
     nodeId,
