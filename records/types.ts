@@ -1,4 +1,4 @@
-import type { SigningKey } from '../crypto/types.ts'
+import type { SigningKey } from '../crypto/index.ts'
 import type { ValidPath } from './path/types.ts'
 
 /** Record types by wire number. Append-only. */
@@ -52,8 +52,14 @@ export interface DecodedRecord extends RecordContent {
   readonly signatures: readonly RecordSignature[]
 }
 
+/** A record whose body keeps the rules of its type: what `signRecord()` makes and what a store takes. */
+export interface CheckedRecord extends DecodedRecord {
+  /** What the type's body codec made of {@link body}: for `anomaly` an array of {@link AnomalySignature}. */
+  readonly decodedBody: unknown
+}
+
 /** A record that passed every check of `verify()`. */
-export interface VerifiedRecord extends DecodedRecord {
+export interface VerifiedRecord extends CheckedRecord {
   readonly author: ValidPath
 }
 

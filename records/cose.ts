@@ -1,0 +1,205 @@
+/**
+ * Frame of a record: an untagged COSE_Sign (RFC 9052 §4.1) in deterministic CBOR.
+ *
+ *     84                                        array of 4
+ *       58 ..  A1 03 78 .. content type         protected header: content type (3), text, and nothing else
+ *       A0                                      unprotected header: always empty
+ *       58 ..  payload                          see record.ts
+ *       81 | 82                                 one signature, or two: classical, then post-quantum
+ *         83                                    COSE_Signature
+ *           58 ..  A2 01 alg 04 58 20 kid       protected header: algorithm (1), SHA-256 of the SPKI (4)
+ *           A0
+ *           58 ..  signature                    length fixed by the algorithm
+ *
+ * Headers are closed: an extension must be critical (2), and a critical header that is not known is refused with a code
+ * of its own. A header that is not known and not critical is refused as malformed, because two encodings that mean the
+ * same would be two records.
+ */
+import {
+  type CborValue,
+  concatBytes,
+  decodeCbor,
+  encodeCbor,
+  type GapmeshError,
+  isGapmeshError,
+} from '../core/index.ts'
+import { type SignatureSuite, sha256, suiteByCoseAlgorithm } from '../crypto/index.ts'
+import { RECORDS_ERRORS } from './errors.ts'
+import { MAX_RECORD_BYTES } from './limits.ts'
+import { CborReader } from './reader.ts'
+import type { RecordSignature } from './types.ts'
+
+/** Labels of COSE header parameters (RFC 9052 §3.1). */
+const LABEL = { algorithm: 1, critical: 2, contentType: 3, keyId: 4 } as const
+
+const KEY_ID_BYTES = 32
+
+/** Start of dCBOR ["Signature", …4 more] (RFC 9052 §4.4). */
+const SIG_STRUCTURE_START = concatBytes(Uint8Array.of(0x85), encodeCbor('Signature'))
+
+/** Start of dCBOR ["gapmesh-record-1", protected, payload]. */
+const ID_START = concatBytes(Uint8Array.of(0x83), encodeCbor('gapmesh-record-1'))
+
+/** What a record is signed over and identified by: CBOR items, heads included, as they stand in its bytes. */
+export interface SignedItems {
+  /** The protected header as a byte string. */
+  readonly protectedItem: Uint8Array
+  /** The payload as a byte string. */
+  readonly payloadItem: Uint8Array
+}
+
+/** One COSE_Signature with the header it signs. */
+export interface CoseSignature extends RecordSignature {
+  readonly protectedItem: Uint8Array
+  readonly suite: SignatureSuite
+}
+
+/** A strictly decoded COSE_Sign. */
+export interface CoseFrame extends SignedItems {
+  readonly contentType: string
+  readonly payload: Uint8Array
+  readonly signatures: readonly CoseSignature[]
+}
+
+function malformed(what: string): GapmeshError {
+  return RECORDS_ERRORS.create('RECORDS_MALFORMED', { detail: what, metadata: { what } })
+}
+
+/** The protected header and the payload as the byte-string items that are signed. */
+export function signedItems(contentType: string, payload: Uint8Array): SignedItems {
+  return {
+    protectedItem: encodeCbor(encodeCbor(new Map([[LABEL.contentType, contentType]]))),
+    payloadItem: encodeCbor(payload),
+  }
+}
+
+/** The protected header of one signature as the byte-string item that is signed. */
+export function signatureHeader(coseAlgorithm: number, keyId: Uint8Array): Uint8Array {
+  const header = new Map<number, CborValue>([
+    [LABEL.algorithm, coseAlgorithm],
+    [LABEL.keyId, keyId],
+  ])
+  return encodeCbor(encodeCbor(header))
+}
+
+/** The bytes of a COSE_Sign: {@link readFrame} reads them. */
+export function writeFrame(items: SignedItems, signatures: readonly RecordSignature[]): Uint8Array {
+  const emptyMap = Uint8Array.of(0xa0)
+  const parts = signatures.flatMap(({ coseAlgorithm, keyId, signature }) => [
+    Uint8Array.of(0x83),
+    signatureHeader(coseAlgorithm, keyId),
+    emptyMap,
+    encodeCbor(signature),
+  ])
+  const count = Uint8Array.of(0x80 + signatures.length)
+  return concatBytes(Uint8Array.of(0x84), items.protectedItem, emptyMap, items.payloadItem, count, ...parts)
+}
+
+/** Id of the record with these items: SHA-256 of dCBOR `["gapmesh-record-1", protected, payload]`. */
+export function idOf(items: SignedItems): Uint8Array {
+  return sha256(concatBytes(ID_START, items.protectedItem, items.payloadItem))
+}
+
+/** external_aad of every signature in a mesh as a byte-string item: no record means anything in another mesh. */
+export function externalAad(mesh: string, rootFingerprint: Uint8Array): Uint8Array {
+  return encodeCbor(encodeCbor([mesh, rootFingerprint]))
+}
+
+/** Sig_structure (RFC 9052 §4.4), the bytes that one signature covers. `aadItem` is from {@link externalAad}. */
+export function sigStructure(items: SignedItems, headerItem: Uint8Array, aadItem: Uint8Array): Uint8Array {
+  return concatBytes(SIG_STRUCTURE_START, items.protectedItem, headerItem, aadItem, items.payloadItem)
+}
+
+/**
+ * Decodes a COSE_Sign strictly; its parts are views into `bytes`. The caller has checked the size.
+ * @throws RECORDS_MALFORMED, RECORDS_CRITICAL_HEADER, RECORDS_SIGNATURE_SET, RECORDS_ALGORITHM_UNKNOWN
+ */
+export function readFrame(bytes: Uint8Array): CoseFrame {
+  const reader = new CborReader(bytes, malformed)
+  reader.array('COSE_Sign', { min: 4, max: 4 })
+  const protectedAt = reader.at
+  const header = reader.bytes('protected header', { min: 1 })
+  const protectedItem = reader.since(protectedAt)
+  reader.map('unprotected header', 0)
+  const payloadAt = reader.at
+  const payload = reader.bytes('payload', { min: 1 })
+  const payloadItem = reader.since(payloadAt)
+  const contentType = readContentType(header)
+  const count = reader.array('signatures', {})
+  if (count < 1 || count > 2) throw RECORDS_ERRORS.create('RECORDS_SIGNATURE_SET', { metadata: { count } })
+  const signatures = Array.from({ length: count }, () => readSignature(reader))
+  reader.end('end of the record')
+  return { protectedItem, payloadItem, payload, contentType, signatures: knownSet(signatures) }
+}
+
+type ReadSignature = Omit<CoseSignature, 'suite'> & { readonly suite: SignatureSuite | undefined }
+
+function readSignature(reader: CborReader): ReadSignature {
+  reader.array('COSE_Signature', { min: 3, max: 3 })
+  const at = reader.at
+  const header = reader.bytes('signature header', { min: 1 })
+  const protectedItem = reader.since(at)
+  reader.map('unprotected signature header', 0)
+  const { coseAlgorithm, keyId } = readSignatureHeader(header)
+  const suite = suiteByCoseAlgorithm(coseAlgorithm)
+  const bytes = suite?.signatureBytes
+  const signature = reader.bytes('signature', bytes === undefined ? { min: 1 } : { min: bytes, max: bytes })
+  return { protectedItem, coseAlgorithm, keyId, suite, signature }
+}
+
+function readContentType(header: Uint8Array): string {
+  return explainingCritical(header, () => {
+    const reader = new CborReader(header, malformed)
+    reader.map('protected header', 1)
+    reader.key('content type', LABEL.contentType)
+    const contentType = reader.ascii('content type', { min: 1, max: 127 })
+    reader.end('protected header')
+    return contentType
+  })
+}
+
+function readSignatureHeader(header: Uint8Array): { coseAlgorithm: number; keyId: Uint8Array } {
+  return explainingCritical(header, () => {
+    const reader = new CborReader(header, malformed)
+    reader.map('signature header', 2)
+    reader.key('algorithm', LABEL.algorithm)
+    const coseAlgorithm = reader.int('algorithm')
+    reader.key('key id', LABEL.keyId)
+    const keyId = reader.bytes('key id', { min: KEY_ID_BYTES, max: KEY_ID_BYTES })
+    reader.end('signature header')
+    return { coseAlgorithm, keyId }
+  })
+}
+
+/** A header that is not in its one form may still be well formed and name what it holds critical; that has its own code. */
+function explainingCritical<Header>(header: Uint8Array, read: () => Header): Header {
+  try {
+    return read()
+  } catch (error) {
+    if (namesUnknownCritical(header)) throw RECORDS_ERRORS.create('RECORDS_CRITICAL_HEADER')
+    throw error
+  }
+}
+
+function namesUnknownCritical(header: Uint8Array): boolean {
+  try {
+    const map = decodeCbor(header, { maxBytes: MAX_RECORD_BYTES, maxItems: 64, maxDepth: 4 })
+    const critical = map instanceof Map ? map.get(LABEL.critical) : undefined
+    const known: readonly CborValue[] = Object.values(LABEL)
+    return Array.isArray(critical) && critical.some((label) => !known.includes(label))
+  } catch (error) {
+    if (isGapmeshError(error)) return false
+    throw error
+  }
+}
+
+/** One or two signatures of distinct halves by known algorithms, the classical half first. */
+function knownSet(signatures: readonly ReadSignature[]): readonly CoseSignature[] {
+  const known = signatures.filter((signature): signature is CoseSignature => signature.suite !== undefined)
+  if (known.length < signatures.length) throw RECORDS_ERRORS.create('RECORDS_ALGORITHM_UNKNOWN')
+  const halves = known.map(({ suite }) => suite.half)
+  if (halves.length === 2 && (halves[0] !== 'classical' || halves[1] !== 'post-quantum')) {
+    throw RECORDS_ERRORS.create('RECORDS_SIGNATURE_SET', { metadata: { halves } })
+  }
+  return known
+}
