@@ -1,10 +1,12 @@
-import type { ValidPath } from '../records/path/types.ts'
+import type { RecordType, ValidPath } from '../records/index.ts'
 
 /** Where bytes came from, for limits and logs. */
 export interface Sender {
   readonly road: 'gossip' | 'catch-up'
   /** node_id of the admitted peer that handed them over. */
   readonly nodeId: string
+  /** Over gossip: the type whose topic the record came on; a record of another type is refused. */
+  readonly topic?: RecordType
 }
 
 /** `accept`: keep and forward. `ignore`: drop without blame. `reject`: drop, the sender is at fault. */

@@ -1,0 +1,31 @@
+import type { ConnectionEncrypter, PeerId } from '@libp2p/interface'
+import type { ValidPath } from '../records/index.ts'
+
+/** A peer that proved who it is, as the link tells the overlay before the connection opens. */
+export interface Admission {
+  readonly peerId: PeerId
+  readonly path: ValidPath
+  /** What the link agreed on, for status: TLS group, policy version and the like. */
+  readonly link?: Readonly<Record<string, string | number>>
+}
+
+/** A connection that was refused, by either side. */
+export interface Refusal {
+  /** Code of the error, as this side or the other side named it. */
+  readonly code: string
+  readonly direction: 'inbound' | 'outbound'
+  /** Who refused. */
+  readonly by?: 'self' | 'peer'
+  readonly remoteAddress?: string
+  /** node_id of the peer, once its certificate path held. */
+  readonly nodeId?: string
+}
+
+/** Where a link reports to. Both are called inside the connection upgrade, before any stream can open. */
+export interface AdmissionSink {
+  onAdmitted(admission: Admission): void
+  onRefusal(refusal: Refusal): void
+}
+
+/** Makes the one connection encrypter of a node; it must call `onAdmitted` before it returns a secured connection. */
+export type EncrypterFactory = (sink: AdmissionSink) => ConnectionEncrypter

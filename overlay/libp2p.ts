@@ -1,0 +1,74 @@
+import { yamux } from '@chainsafe/libp2p-yamux'
+import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { type Identify, identify } from '@libp2p/identify'
+import type { ConnectionEncrypter, Libp2p, PeerDiscovery, PeerId, PrivateKey } from '@libp2p/interface'
+import { type MulticastDNSComponents, mdns } from '@libp2p/mdns'
+import { type Ping, ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { createLibp2p } from 'libp2p'
+import { mdnsServiceTag } from './discovery/index.ts'
+import type { createRouter, GossipRouter } from './gossip/index.ts'
+import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from './limits.ts'
+import type { ResolvedOptions } from './options.ts'
+
+/** Services of a node's libp2p. */
+export type OverlayServices = { identify: Identify; ping: Ping; gossip: GossipRouter; lan?: PeerDiscovery }
+
+export interface HostDependencies {
+  readonly encrypter: ConnectionEncrypter
+  readonly router: ReturnType<typeof createRouter>['factory']
+  /** Decides before identify or any other protocol starts, which is at `connection:open`. */
+  mayOpen(peerId: PeerId): boolean
+}
+
+/** libp2p's own deadlines leave the link time to tell a refused peer why. */
+const UPGRADE_TIMEOUT_MS = DEFAULT_HANDSHAKE_TIMEOUT_MS + 2_000
+
+/** A dead connection is found by pings; the floor is high because a burst of records goes before the ping. */
+const PING = { pingInterval: 15_000, pingTimeout: { minTimeout: 15_000 } }
+
+/** Connections beyond one per peer: both sides may dial at once. */
+const SPARE_CONNECTIONS = 32
+
+/** A libp2p node that is not started: TCP, the given link, yamux, identify, ping, gossipsub and, when asked, mDNS. */
+export async function createHost(
+  options: ResolvedOptions,
+  dependencies: HostDependencies,
+): Promise<Libp2p<OverlayServices>> {
+  const deny = (peerId: PeerId) => !dependencies.mayOpen(peerId)
+  return createLibp2p<OverlayServices>({
+    start: false,
+    privateKey: await privateKeyOf(options.privateKey),
+    nodeInfo: { name: 'gapmesh', version: '1', userAgent: 'gapmesh' },
+    addresses: { listen: [...options.listen] },
+    transports: [tcp()],
+    connectionEncrypters: [() => dependencies.encrypter],
+    streamMuxers: [yamux({ enableKeepAlive: false })],
+    connectionGater: { denyInboundUpgradedConnection: deny, denyOutboundUpgradedConnection: deny },
+    connectionManager: {
+      maxConnections: options.maxPeers + SPARE_CONNECTIONS,
+      inboundConnectionThreshold: options.maxInboundPerSecond,
+      maxIncomingPendingConnections: options.maxInboundPerSecond,
+      maxParallelDials: 16,
+      inboundUpgradeTimeout: UPGRADE_TIMEOUT_MS,
+      addressDialTimeout: UPGRADE_TIMEOUT_MS,
+      dialTimeout: 2 * UPGRADE_TIMEOUT_MS,
+      reconnectRetries: 0,
+    },
+    connectionMonitor: PING,
+    services: {
+      identify: identify(),
+      ping: ping(),
+      gossip: dependencies.router as unknown as (components: unknown) => GossipRouter,
+      ...(options.mdns ? { lan: lanDiscovery(options.mesh) } : {}),
+    },
+  })
+}
+
+function lanDiscovery(mesh: string): (components: MulticastDNSComponents) => PeerDiscovery {
+  return mdns({ serviceTag: mdnsServiceTag(mesh) })
+}
+
+function privateKeyOf(key: Uint8Array | PrivateKey): Promise<PrivateKey> | PrivateKey {
+  return key instanceof Uint8Array ? generateKeyPairFromSeed('Ed25519', key) : key
+}

@@ -1,0 +1,160 @@
+import { constants, X509Certificate } from 'node:crypto'
+import type { Duplex } from 'node:stream'
+import {
+  connect,
+  createSecureContext,
+  createServer,
+  type SecureContext,
+  type SecureContextOptions,
+  type Server,
+  type TLSSocket,
+} from 'node:tls'
+import { equalBytes } from '../../core/index.ts'
+import type { SoftwareSigningKey, SuiteName } from '../../crypto/index.ts'
+import { OVERLAY_ERRORS } from '../errors.ts'
+import { MAX_CHAIN_CERTIFICATES } from '../limits.ts'
+import { tlsFailure } from './tls-errors.ts'
+
+/** The only application protocol of a link (RFC 7301). */
+export const LINK_ALPN = 'dadm-mesh/1'
+
+/** The only cipher suite of a link. */
+export const LINK_CIPHER = 'TLS_AES_256_GCM_SHA384'
+
+/** How strong, and so how large, the post-quantum half of a mesh is; one for the whole mesh. */
+export type LinkLevel = 'level5' | 'level3'
+
+/** What a level allows on a link. */
+export interface LinkProfile {
+  /** Groups by preference: IANA number to OpenSSL's name. */
+  readonly groups: ReadonlyMap<number, string>
+  readonly signatures: readonly SuiteName[]
+}
+
+/** The profiles; on narrow links the smaller key share goes first. */
+export const LINK_PROFILES: Readonly<Record<LinkLevel, LinkProfile>> = Object.freeze({
+  level5: { groups: new Map([[0x11ed, 'SecP384r1MLKEM1024']]), signatures: ['ml-dsa-87'] as const },
+  level3: {
+    groups: new Map([
+      [0x11ec, 'X25519MLKEM768'],
+      [0x11ed, 'SecP384r1MLKEM1024'],
+    ]),
+    signatures: ['ml-dsa-65', 'ml-dsa-87'] as const,
+  },
+})
+
+/** OpenSSL's names of the signature schemes. */
+const SCHEMES: Partial<Record<SuiteName, string>> = { 'ml-dsa-65': 'mldsa65', 'ml-dsa-87': 'mldsa87' }
+
+/** What a node shows and proves on its links; replaced when its certificate is renewed. */
+export interface LinkCredentials {
+  /** Certificates in DER, leaf first; the root may be left out. */
+  readonly chainDer: readonly Uint8Array[]
+  /** The identity key: subject key of the leaf. */
+  readonly identityKey: SoftwareSigningKey
+}
+
+/** TLS for all links of a node: the key is imported once, into one context per role. */
+export class TlsEndpoint {
+  readonly #root: X509Certificate
+  readonly #server: Server
+  readonly #client: SecureContext
+
+  constructor({ chainDer, identityKey }: LinkCredentials, options: { level: LinkLevel; rootDer: Uint8Array }) {
+    this.#root = new X509Certificate(options.rootDer)
+    const shown = chainDer.filter((der) => !equalBytes(der, options.rootDer))
+    const context = contextOptions(LINK_PROFILES[options.level], {
+      cert: shown.map((der) => new X509Certificate(der).toString()).join(''),
+      key: identityKey.keyObject.export({ type: 'pkcs8', format: 'pem' }),
+    })
+    this.#client = createSecureContext(context)
+    this.#server = createServer({
+      ...context,
+      requestCert: true,
+      rejectUnauthorized: false,
+      ALPNProtocols: [LINK_ALPN],
+    })
+  }
+
+  /**
+   * The listener's side of a handshake.
+   * @throws OVERLAY_LINK_* of the TLS layer
+   */
+  accept(duplex: Duplex): Promise<TLSSocket> {
+    const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
+    // The server tells about sockets by events only; a view of it per connection says which socket is which duplex.
+    const view: Server = Object.create(this.#server, {
+      emit: {
+        value: (event: string, ...values: unknown[]) => {
+          if (event === 'secureConnection') resolve(guarded(values[0] as TLSSocket))
+          if (event === 'tlsClientError') reject(tlsFailure(values[0]))
+          return true
+        },
+      },
+    })
+    for (const listener of this.#server.listeners('connection')) Reflect.apply(listener, view, [duplex])
+    return promise
+  }
+
+  /**
+   * The dialler's side of a handshake. Ends before the listener has judged the dialler's certificate.
+   * @throws OVERLAY_LINK_* of the TLS layer
+   */
+  connect(duplex: Duplex): Promise<TLSSocket> {
+    const socket = guarded(
+      connect({
+        socket: duplex,
+        secureContext: this.#client,
+        rejectUnauthorized: false,
+        checkServerIdentity: () => undefined,
+        ALPNProtocols: [LINK_ALPN],
+      }),
+    )
+    return new Promise((resolve, reject) => {
+      socket.once('secureConnect', () => resolve(socket))
+      socket.once('error', (error) => reject(tlsFailure(error)))
+      socket.once('close', () => reject(OVERLAY_ERRORS.create('OVERLAY_LINK_CLOSED')))
+    })
+  }
+
+  /**
+   * The certificates whose key the peer has proven to hold, leaf first, up to the root of this mesh.
+   * @throws OVERLAY_LINK_NO_CERTIFICATE, OVERLAY_LINK_CHAIN_LENGTH, OVERLAY_LINK_SELF_SIGNED, OVERLAY_LINK_OTHER_ROOT
+   */
+  peerChain(socket: TLSSocket): Uint8Array[] {
+    const chain: X509Certificate[] = []
+    for (let next = socket.getPeerX509Certificate(); next !== undefined; next = next.issuerCertificate) {
+      if (chain.length === MAX_CHAIN_CERTIFICATES) throw OVERLAY_ERRORS.create('OVERLAY_LINK_CHAIN_LENGTH')
+      chain.push(next)
+    }
+    const [leaf, last] = [chain[0], chain.at(-1)]
+    if (leaf === undefined || last === undefined) throw OVERLAY_ERRORS.create('OVERLAY_LINK_NO_CERTIFICATE')
+    if (leaf.issuer === leaf.subject) throw OVERLAY_ERRORS.create('OVERLAY_LINK_SELF_SIGNED')
+    if (!last.raw.equals(this.#root.raw)) {
+      if (!last.checkIssued(this.#root)) throw OVERLAY_ERRORS.create('OVERLAY_LINK_OTHER_ROOT')
+      chain.push(this.#root)
+    }
+    return chain.map((certificate) => new Uint8Array(certificate.raw))
+  }
+}
+
+function contextOptions(profile: LinkProfile, own: { cert: string; key: string | Buffer }): SecureContextOptions {
+  return {
+    ...own,
+    // Trust is judged elsewhere; an empty list spares the built-in roots and keeps OpenSSL from sending ours.
+    ca: [],
+    minVersion: 'TLSv1.3',
+    maxVersion: 'TLSv1.3',
+    ciphers: LINK_CIPHER,
+    ecdhCurve: [...profile.groups.values()].join(':'),
+    sigalgs: profile.signatures.map((suite) => SCHEMES[suite]).join(':'),
+    // OpenSSL then hands out references to a cache that Node does not keep, instead of sealed sessions.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  }
+}
+
+/** A socket whose errors are seen through its end, so that none is left without a listener. */
+function guarded(socket: TLSSocket): TLSSocket {
+  socket.on('error', () => undefined)
+  return socket
+}
