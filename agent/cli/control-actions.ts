@@ -1,0 +1,148 @@
+import { systemClock } from '../../core/index.ts'
+import {
+  ControlClient,
+  controlSocketPath,
+  type InputStatus,
+  type NodeSummary,
+  type PublishParams,
+  type RecordFilter,
+  type StatusResult,
+} from '../control/index.ts'
+import type { ExitCode } from './actions.ts'
+import type { CommandContext } from './context.ts'
+import { resolveTime, type TimeArgument } from './parse.ts'
+import { recordLine, recordText, recordTitles } from './record-text.ts'
+import { pairs, plain, table, timeText } from './text.ts'
+
+/** Filter options as commander hands them over. */
+export interface FilterOptions {
+  readonly since?: TimeArgument
+  readonly until?: TimeArgument
+  readonly origin?: string
+  readonly kind?: string
+  readonly minSeverity?: number
+  readonly limit?: number
+}
+
+/** Options of `record publish`. */
+export type PublishOptions = PublishParams
+
+type Done = Promise<ExitCode | undefined>
+
+/** `gapmesh status` */
+export async function showStatus(context: CommandContext): Done {
+  const status = await client(context).call('status', {})
+  context.result(status, statusText(status))
+  return 0
+}
+
+/** `gapmesh record list` */
+export async function listRecords(options: FilterOptions, context: CommandContext): Done {
+  const answer = await client(context).call('records.list', toFilter(options))
+  if (answer.records.length === 0) context.note('no such records')
+  if (answer.records.length > 0 || context.json) {
+    context.result(answer, table(recordTitles(), answer.records.map(recordLine)))
+  }
+  return 0
+}
+
+/** `gapmesh record show` */
+export async function showRecord(id: string, context: CommandContext): Done {
+  const record = await client(context).call('records.show', { id })
+  context.result(record, recordText(record))
+  return 0
+}
+
+/** `gapmesh record tail`: ends when interrupted, or with the agent. */
+export async function tailRecords(options: FilterOptions, context: CommandContext): Done {
+  const records = client(context).stream('records.tail', toFilter(options), context.signal)
+  for await (const record of records) context.result(record, recordLine(record).map(plain).join('  '))
+  return 0
+}
+
+/** `gapmesh record publish` */
+export async function publishRecord(options: PublishOptions, context: CommandContext): Done {
+  const { indicator, kind, severity, score, source, destination, note } = options
+  const published = await client(context).call('records.publish', {
+    indicator,
+    kind,
+    severity,
+    ...(score !== undefined && { score }),
+    ...(source !== undefined && { source }),
+    ...(destination !== undefined && { destination }),
+    ...(note !== undefined && { note }),
+  })
+  context.result(published, `published ${published.id}`)
+  return 0
+}
+
+/** `gapmesh node list` */
+export async function listNodes(context: CommandContext): Done {
+  const answer = await client(context).call('nodes.list', {})
+  const titles = ['NODE', 'STATE', 'SINCE', 'LINK', 'ROLES', 'BLOCKS', 'CERTIFICATE UNTIL', 'PEER ID']
+  context.result(answer, table(titles, answer.nodes.map(nodeLine)))
+  return 0
+}
+
+function nodeLine(node: NodeSummary): string[] {
+  const state = node.self ? 'this node' : node.connected ? 'connected' : 'away'
+  return [
+    node.nodeId,
+    state,
+    timeText(node.connectedSinceMs),
+    Object.values(node.link ?? {}).join(' ') || '-',
+    node.roles.join(','),
+    node.headSeq === undefined ? '-' : String(node.headSeq),
+    timeText(node.certificateExpiresAtMs),
+    node.peerId,
+  ]
+}
+
+function client(context: CommandContext): ControlClient {
+  return new ControlClient({ path: controlSocketPath(context.home) }, { clock: systemClock() })
+}
+
+function toFilter(options: FilterOptions): RecordFilter {
+  const now = systemClock().now()
+  const { since, until, origin, kind, minSeverity, limit } = options
+  return {
+    ...(since !== undefined && { sinceMs: resolveTime(since, now) }),
+    ...(until !== undefined && { untilMs: resolveTime(until, now) }),
+    ...(origin !== undefined && { origin }),
+    ...(kind !== undefined && { kind }),
+    ...(minSeverity !== undefined && { minSeverity }),
+    ...(limit !== undefined && { limit }),
+  }
+}
+
+function statusText(status: StatusResult): string {
+  const { peers, records, ledger, ingest, traffic } = status
+  const rows: [string, string][] = [
+    ['node', `${status.nodeId} (${status.role}) in ${status.mesh}`],
+    ['peer id', status.peerId],
+    ['version', status.version],
+    ['running since', timeText(status.startedAtMs)],
+    ['certificate until', timeText(status.certificate.expiresAtMs)],
+    ...status.addresses.map((address): [string, string] => ['address', address]),
+    ['peers', `${peers.connected} connected, ${peers.known} known, ${traffic.refusedLinks} links refused`],
+    [
+      'records',
+      `${records.held} held (${records.bytes} bytes), ${records.received} received, ${records.expired} expired`,
+    ],
+    ...countsRow('refused', records.refused),
+    ['ledger', `${ledger.headSeq} blocks of this node (${status.append}), ${ledger.origins} chains`],
+    ...countsRow('ingest', ingest.counters),
+    ...ingest.inputs.map((input): [string, string] => ['input', inputText(input)]),
+    ...status.warnings.map((warning): [string, string] => ['warning', warning]),
+  ]
+  return pairs(rows)
+}
+
+function countsRow(name: string, counts: Readonly<Record<string, number>>): [string, string][] {
+  const text = Object.entries(counts).map(([what, count]) => `${count} ${what}`)
+  return text.length === 0 ? [] : [[name, text.join(', ')]]
+}
+
+function inputText({ path, format, state, error, offset }: InputStatus): string {
+  return `${path} (${format}): ${state}${error === undefined ? '' : ` ${error}`}, at byte ${offset}`
+}

@@ -1,0 +1,58 @@
+import type { Command } from 'commander'
+import type { CliActions, ExitCode } from './actions.ts'
+import { type CommandContext, type CommonOptions, createContext } from './context.ts'
+import type { CliIo } from './io.ts'
+
+/** Runs one command's task in its context and remembers the exit code. */
+export class CommandRunner {
+  readonly #io: CliIo
+  readonly #loadActions: () => Promise<CliActions>
+  exitCode: ExitCode = 0
+
+  constructor(dependencies: { io: CliIo; loadActions: () => Promise<CliActions> }) {
+    this.#io = dependencies.io
+    this.#loadActions = dependencies.loadActions
+  }
+
+  /** Carries out `task` with the options of `command`; the first SIGINT or SIGTERM aborts it, a second one kills. */
+  async run(command: Command, task: (context: CommandContext) => Promise<ExitCode | undefined>): Promise<void> {
+    const stop = new AbortController()
+    const abort = () => stop.abort()
+    const { signals, stdout } = this.#io
+    signals.once('SIGINT', abort).once('SIGTERM', abort)
+    // A reader that has seen enough, as in `gapmesh record list | head`.
+    stdout.on('error', abort)
+    try {
+      this.exitCode = (await task(createContext(command.opts<CommonOptions>(), this.#io, stop.signal))) ?? 0
+    } finally {
+      signals.off('SIGINT', abort).off('SIGTERM', abort)
+      stdout.off('error', abort)
+    }
+  }
+
+  /** Carries out one of the composition root's actions, loaded now and not before. */
+  perform<Name extends keyof CliActions>(
+    command: Command,
+    name: Name,
+    options: Parameters<CliActions[Name]>[0],
+  ): Promise<void> {
+    return this.run(command, async (context) => {
+      const action: (options: never, context: CommandContext) => Promise<ExitCode | undefined> = (
+        await this.#loadActions()
+      )[name]
+      return action(options as never, context)
+    })
+  }
+}
+
+/** Adds the options that every command has. */
+export function withCommonOptions(command: Command): Command {
+  return command
+    .option('--home <dir>', "the node's home (default: GAPMESH_HOME, else ~/.gapmesh)")
+    .option('--json', 'print one JSON document instead of text; errors too, on standard error')
+}
+
+/** Help text with example command lines. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
+}

@@ -1,0 +1,238 @@
+/** How the text or YAML value of an option is read. Lists hold items of the named type. */
+export type OptionType = 'text' | 'path' | 'integer' | 'boolean' | 'choice' | 'address' | 'path-list' | 'multiaddr-list'
+
+/** One option of the agent: key in the file, flag, variable, check, help and reference page all come from this. */
+export interface OptionSpec {
+  readonly key: string
+  readonly type: OptionType
+  /** Undefined: the option is off unless given. */
+  readonly default: string | number | boolean | readonly string[] | undefined
+  /** Of a number, for help and reference. */
+  readonly unit?: string
+  /** Of an integer, both ends allowed. */
+  readonly min?: number
+  readonly max?: number
+  /** Of a choice. */
+  readonly choices?: readonly string[]
+  readonly description: string
+}
+
+/** Every option, in the order of the reference page. */
+export const OPTIONS = [
+  {
+    key: 'node.role',
+    type: 'choice',
+    choices: ['edge', 'validator', 'both'],
+    default: 'edge',
+    description: 'What this node does: report what it sees, vote on checkpoints, or both.',
+  },
+  {
+    key: 'mesh.listen',
+    type: 'multiaddr-list',
+    default: ['/ip4/0.0.0.0/tcp/4701'],
+    description: 'Addresses on which peers connect. An empty list: this node only dials.',
+  },
+  {
+    key: 'mesh.announce',
+    type: 'multiaddr-list',
+    default: [],
+    description: 'Addresses told to peers instead of the ones listened on, for a node behind address translation.',
+  },
+  {
+    key: 'mesh.bootstrap',
+    type: 'multiaddr-list',
+    default: [],
+    description: 'Peers dialled at start and whenever the connection is lost, each ending in /p2p/<peer id>.',
+  },
+  {
+    key: 'mesh.mdns',
+    type: 'boolean',
+    default: true,
+    description: 'Find peers of the same mesh on the local network.',
+  },
+  {
+    key: 'gossip.max_peers',
+    type: 'integer',
+    min: 1,
+    max: 1000,
+    default: 50,
+    unit: 'peers',
+    description: 'Most connected peers.',
+  },
+  {
+    key: 'ingest.eve',
+    type: 'path-list',
+    default: [],
+    description: 'Suricata EVE logs to follow: NDJSON, or files that hold one JSON array.',
+  },
+  {
+    key: 'ingest.zeek',
+    type: 'path-list',
+    default: [],
+    description: 'Zeek notice and weird logs to follow, JSON or TSV.',
+  },
+  {
+    key: 'ingest.start',
+    type: 'choice',
+    choices: ['beginning', 'end'],
+    default: 'beginning',
+    description: 'Where a log that was never read begins; one that was continues where it stopped.',
+  },
+  {
+    key: 'ingest.window_ms',
+    type: 'integer',
+    min: 0,
+    max: 60_000,
+    default: 250,
+    unit: 'milliseconds',
+    description: 'How long events are gathered into one signed record. 0: every event is handed over at once.',
+  },
+  {
+    key: 'ingest.fold',
+    type: 'boolean',
+    default: true,
+    description: 'Fold equal events (kind, rule, addresses) of one window into one with a count.',
+  },
+  {
+    key: 'ingest.overload',
+    type: 'choice',
+    choices: ['wait', 'shed'],
+    default: 'wait',
+    description:
+      'When events come faster than they can be signed: wait (the log keeps them, the node falls behind) or shed (drop the least severe, counted, and stay current). For files replayed from an archive use wait.',
+  },
+  {
+    key: 'ingest.max_backlog',
+    type: 'integer',
+    min: 64,
+    max: 1_000_000,
+    default: 4096,
+    unit: 'events',
+    description: 'Events held in memory before ingest.overload applies.',
+  },
+  {
+    key: 'ingest.expiry_hours',
+    type: 'integer',
+    min: 1,
+    max: 43_800,
+    default: 168,
+    unit: 'hours',
+    description: 'How long after reading an anomaly counts as current.',
+  },
+  {
+    key: 'ledger.keep',
+    type: 'choice',
+    choices: ['own', 'all'],
+    default: 'all',
+    description: 'Whose ledger chains are stored: this node only its own, or those of the whole mesh.',
+  },
+  {
+    key: 'storage.records.retention_days',
+    type: 'integer',
+    min: 1,
+    max: 1825,
+    default: 30,
+    unit: 'days',
+    description: 'Lifetime of the anomaly records this node signs; every node drops them afterwards.',
+  },
+  {
+    key: 'storage.payloads.retention_days',
+    type: 'integer',
+    min: 1,
+    max: 1825,
+    default: 90,
+    unit: 'days',
+    description: 'How long the events themselves are kept on this node.',
+  },
+  {
+    key: 'keystore.passphrase_file',
+    type: 'path',
+    default: undefined,
+    description: 'File that holds the passphrase of the keystore; GAPMESH_PASSPHRASE or a prompt otherwise.',
+  },
+  {
+    key: 'keystore.key_file',
+    type: 'path',
+    default: undefined,
+    description: 'File that holds a random key which unlocks the keystore instead of a passphrase.',
+  },
+  {
+    key: 'metrics.listen',
+    type: 'address',
+    default: undefined,
+    description: 'HOST:PORT of the Prometheus page /metrics. Not set: no page.',
+  },
+  {
+    key: 'metrics.allow_remote',
+    type: 'boolean',
+    default: false,
+    description: 'Allow metrics.listen on an address other hosts can reach. The page has no authentication.',
+  },
+  {
+    key: 'log.level',
+    type: 'choice',
+    choices: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+    default: 'info',
+    description: 'Least severe message that is written to standard error.',
+  },
+] as const satisfies readonly OptionSpec[]
+
+type Spec = (typeof OPTIONS)[number]
+
+type ValueOf<S> = S extends { type: 'integer' }
+  ? number
+  : S extends { type: 'boolean' }
+    ? boolean
+    : S extends { type: 'choice'; choices: readonly (infer Choice)[] }
+      ? Choice
+      : S extends { type: 'path-list' | 'multiaddr-list' }
+        ? readonly string[]
+        : string
+
+/** Keys of all options. */
+export type OptionKey = Spec['key']
+
+/** The agent's configuration by key: every option has its value, those without default may be undefined. */
+export type AgentConfig = {
+  readonly [S in Spec as S['key']]: ValueOf<S> | (S['default'] extends undefined ? undefined : never)
+}
+
+/** Flags that are typed often. */
+const SHORT_FLAGS: Readonly<Record<string, string>> = { 'ingest.eve': '--eve', 'ingest.zeek': '--zeek' }
+
+/** The flag of an option: `gossip.max_peers` is `--gossip-max-peers`; the inputs are `--eve` and `--zeek`. */
+export function flagOf(key: string): string {
+  return SHORT_FLAGS[key] ?? `--${key.replaceAll(/[._]/g, '-')}`
+}
+
+/** The environment variable of an option: `gossip.max_peers` is `GAPMESH_GOSSIP_MAX_PEERS`. */
+export function variableOf(key: string): string {
+  return `GAPMESH_${key.replaceAll('.', '_').toUpperCase()}`
+}
+
+/** True for an option that takes several values. */
+export function isList(spec: OptionSpec): boolean {
+  return spec.type === 'path-list' || spec.type === 'multiaddr-list'
+}
+
+/** What values an option takes, for people: `1 to 1000 peers`, `edge, validator or both`. */
+export function describeValues(spec: OptionSpec): string {
+  switch (spec.type) {
+    case 'integer':
+      return `${spec.min} to ${spec.max} ${spec.unit}`
+    case 'boolean':
+      return 'true or false'
+    case 'choice':
+      return `${spec.choices?.slice(0, -1).join(', ')} or ${spec.choices?.at(-1)}`
+    case 'address':
+      return 'HOST:PORT'
+    case 'multiaddr-list':
+      return 'a list of multiaddrs such as /ip4/192.0.2.1/tcp/4701'
+    case 'path-list':
+      return 'a list of paths'
+    case 'path':
+      return 'a path'
+    default:
+      return 'text'
+  }
+}

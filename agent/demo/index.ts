@@ -1,0 +1,95 @@
+/**
+ * `gapmesh demo`: the main job on one machine. A CA and nodes in processes of their own, driven by the same commands and
+ * sockets that an operator uses; what is reported was read from the nodes.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { systemClock, systemRandom } from '../../core/index.ts'
+import { type Action, type CommandContext, type DemoOptions, type Progress, table } from '../cli/index.ts'
+import { countEvents, formatOf, SAMPLE } from './input.ts'
+import { LocalMesh } from './mesh.ts'
+import { type DemoReport, type Narrator, type NodeRow, Scenario } from './scenario.ts'
+
+export { LocalMesh, type MeshOptions } from './mesh.ts'
+
+/** `gapmesh demo`. Exits 0 only when every node holds every signature and every chain verifies. */
+export const demo: Action<DemoOptions> = async (options, context) => {
+  const [clock, random] = [systemClock(), systemRandom()]
+  const startedMs = clock.monotonic()
+  const { workingDirectory } = context.io
+  const path = options.eve === undefined ? SAMPLE : resolve(workingDirectory, options.eve)
+  const input = { path, format: await formatOf(path) }
+  const alerts = await countEvents(input, clock)
+  const directory = await openDirectory(options, workingDirectory)
+  const mesh = new LocalMesh({ directory, nodes: options.nodes }, { clock, random })
+  const narrator = new TerminalNarrator(context)
+  try {
+    await narrator.step(`${options.nodes} nodes enrol with one-time tokens`, options.nodes)
+    let enrolled = 0
+    await mesh.enrol(() => narrator.reached(++enrolled))
+    const scenario = new Scenario({ input, alerts, signal: context.signal }, { mesh, clock, narrator })
+    const { report, rows } = await scenario.run(startedMs)
+    narrator.end()
+    context.result(report, summaryText(report, rows))
+    return report.ok ? 0 : 1
+  } finally {
+    narrator.end()
+    await mesh.close()
+    if (options.keep === undefined) await rm(directory, { recursive: true, force: true })
+    else context.note(`Homes are kept in ${directory}`)
+  }
+}
+
+function openDirectory(options: DemoOptions, workingDirectory: string): Promise<string> {
+  if (options.keep !== undefined) return Promise.resolve(resolve(workingDirectory, options.keep))
+  return mkdtemp(join(tmpdir(), 'gapmesh-demo-'))
+}
+
+/** A line per step on standard error, with a bar where a step counts and there is a terminal. */
+class TerminalNarrator implements Narrator {
+  readonly #context: CommandContext
+  #bar: Progress | undefined
+
+  constructor(context: CommandContext) {
+    this.#context = context
+  }
+
+  async step(text: string, total?: number): Promise<void> {
+    this.end()
+    this.#context.note(`• ${text}`)
+    if (total !== undefined && !this.#context.json) this.#bar = await this.#context.progress({ label: '  ', total })
+  }
+
+  reached(count: number): void {
+    this.#bar?.update(count)
+  }
+
+  end(): void {
+    this.#bar?.stop()
+    this.#bar = undefined
+  }
+}
+
+function summaryText(report: DemoReport, rows: readonly NodeRow[]): string {
+  const { protocol, group, signature } = report.link
+  const lines = table(
+    ['node', 'signatures', 'records', 'blocks', 'chain', ''],
+    rows.map((row) => [
+      row.nodeId,
+      `${row.signatures} of ${report.signatures}`,
+      String(row.records),
+      String(row.blocks),
+      row.chainHolds ? 'verified' : 'BROKEN',
+      row.role,
+    ]),
+  )
+  const { node, missed, caughtUp } = report.offline
+  return [
+    lines,
+    '',
+    `links     ${protocol}, ${group}, ${signature}`,
+    `outage    ${node} missed ${missed} and caught up ${caughtUp}`,
+    `${report.ok ? 'ok' : 'FAILED'}        every signature on every node in ${(report.elapsedMs / 1000).toFixed(1)} s`,
+  ].join('\n')
+}

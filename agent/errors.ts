@@ -1,0 +1,119 @@
+import { defineErrors } from '../core/index.ts'
+
+/** Errors of the agent: ingest, configuration, control socket, command line, metrics. */
+export const AGENT_ERRORS = defineErrors('agent', {
+  AGENT_LINE_TOO_LONG: { message: 'the sensor line is longer than its cap' },
+  AGENT_LINE_NOT_UTF8: { message: 'the sensor line is not UTF-8' },
+  AGENT_LINE_NOT_JSON: { message: 'the sensor line is not a JSON object' },
+  AGENT_LINE_TOO_DEEP: { message: 'the JSON of the sensor line is nested too deeply' },
+  AGENT_LINE_FIELD: { message: 'a field of the sensor event is missing or malformed' },
+  AGENT_LINE_COLUMNS: { message: 'the Zeek line does not have the columns that its header names' },
+  AGENT_LINE_HEADER: { message: 'the Zeek header line is malformed' },
+
+  AGENT_INPUT_COMPRESSED: {
+    message: 'the input file is compressed',
+    hint: 'Compressed logs are not followed: unpack the file, or name the live log.',
+  },
+  AGENT_INPUT_NOT_FILE: {
+    message: 'the input is not a regular file',
+    hint: 'Name a log file, not a directory or pipe.',
+  },
+  AGENT_INPUT_READ: {
+    message: 'the input file cannot be read',
+    hint: 'Can the user that runs gapmesh read it, and search its directory?',
+  },
+  AGENT_INPUT_POSITION: { message: 'the stored read position is malformed' },
+
+  AGENT_CONFIG_READ: { message: 'the configuration file cannot be read' },
+  AGENT_CONFIG_TOO_LARGE: { message: 'the configuration file is larger than its cap' },
+  AGENT_CONFIG_YAML: { message: 'the configuration file is not valid YAML' },
+  AGENT_CONFIG_ENV: {
+    message: 'a variable named in the configuration is not set',
+    hint: 'Set it in the environment, or write $${NAME} for the literal text.',
+  },
+  AGENT_CONFIG_UNKNOWN_KEY: {
+    message: 'unknown configuration key',
+    hint: 'All keys: docs/configuration.md, or gapmesh run --help',
+  },
+  AGENT_CONFIG_VALUE: { message: 'a configuration value is not allowed' },
+
+  AGENT_CONTROL_NOT_RUNNING: {
+    message: 'no agent is running in this home',
+    hint: 'Start it with: gapmesh run --home DIR',
+  },
+  AGENT_CONTROL_IN_USE: {
+    message: 'an agent is already running in this home',
+    hint: 'Look at it with: gapmesh status --home DIR',
+  },
+  AGENT_CONTROL_PATH: {
+    message: "the path of the control socket is longer than the system's limit",
+    hint: 'Use a shorter --home; a Unix socket path holds 107 bytes on Linux.',
+  },
+  AGENT_CONTROL_LISTEN: { message: 'the control socket cannot be opened' },
+  AGENT_CONTROL_TIMEOUT: { message: 'the agent did not answer in time' },
+  AGENT_CONTROL_CLOSED: { message: 'the agent closed the connection before it answered' },
+  AGENT_CONTROL_MESSAGE: { message: 'the message on the control socket is malformed' },
+  AGENT_CONTROL_TOO_LARGE: { message: 'the message on the control socket is larger than its cap' },
+  AGENT_CONTROL_METHOD: {
+    message: 'the agent does not know this request',
+    hint: 'Agent and command may be of different versions: compare gapmesh status and gapmesh --version.',
+  },
+  AGENT_CONTROL_INTERNAL: {
+    message: 'the agent failed on this request',
+    hint: 'The agent wrote the cause to its log.',
+  },
+
+  AGENT_CONTROL_TOO_SLOW: {
+    message: 'more records arrived than this command could take',
+    hint: 'Narrow it, for instance with --min-severity high.',
+  },
+
+  AGENT_RECORD_UNKNOWN: {
+    message: 'this node holds no such record',
+    hint: 'gapmesh record list shows the ids of those it holds.',
+  },
+
+  AGENT_HOME_NOT_ENROLLED: {
+    message: 'this home has no node identity',
+    hint: 'Enrol the node with: gapmesh node enroll --home DIR',
+  },
+  AGENT_HOME_BROKEN: {
+    message: 'the node identity in this home is incomplete',
+    hint: 'Run: gapmesh doctor --home DIR',
+  },
+
+  AGENT_CLI_USAGE: { message: 'the command line is not understood' },
+  AGENT_CLI_INTERNAL: {
+    message: 'gapmesh failed unexpectedly',
+    hint: 'This is a defect. Run again with GAPMESH_DEBUG=1 and report what it prints.',
+  },
+  AGENT_CLI_SECRET_NONE: {
+    message: 'a passphrase is needed and there is no terminal to ask on',
+    hint: 'Give --passphrase-file FILE or set GAPMESH_PASSPHRASE.',
+  },
+  AGENT_CLI_SECRET_EMPTY: { message: 'the passphrase is empty' },
+  AGENT_CLI_SECRET_MISMATCH: { message: 'the two passphrases differ' },
+  AGENT_CLI_SECRET_FILE: { message: 'the passphrase file cannot be read' },
+  AGENT_CLI_SECRET_LENGTH: { message: 'the passphrase is longer than its cap' },
+  AGENT_CLI_INTERRUPTED: { message: 'interrupted' },
+
+  AGENT_DEMO_PROCESS: {
+    message: 'a process of the demo ended early',
+    hint: 'Run again with --keep DIR and look at the homes in it.',
+  },
+  AGENT_DEMO_TIMEOUT: {
+    message: 'a step of the demo took too long',
+    hint: 'Run again with --keep DIR, then: gapmesh doctor --home DIR/node-1 --key-file DIR/node-1.key',
+  },
+
+  AGENT_NODE_NOT_APPENDING: {
+    message: 'this node may not extend its chain',
+    hint: 'gapmesh status tells why; run gapmesh doctor --home DIR with the agent stopped.',
+  },
+
+  AGENT_METRICS_ADDRESS: {
+    message: 'metrics are served on a loopback address only',
+    hint: 'Listen on 127.0.0.1 or [::1], or set metrics.allow_remote to true.',
+  },
+  AGENT_METRICS_LISTEN: { message: 'the metrics page cannot be served on this address' },
+})

@@ -1,0 +1,9 @@
+// The command `gapmesh`. Started by bin/gapmesh.cjs, which has checked the runtime.
+import { processIo, runCli } from './cli/index.ts'
+import { packageVersion } from './version.ts'
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  version: packageVersion(),
+  io: processIo(),
+  loadActions: async () => (await import('./actions/index.ts')).createActions(),
+})

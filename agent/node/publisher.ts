@@ -1,0 +1,141 @@
+import type { Clock, Logger } from '../../core/index.ts'
+import { type Database, ROOM } from '../../core/store/index.ts'
+import { utf8 } from '../../core/index.ts'
+import type { Ledger, Microblock, PreparedAppend } from '../../ledger/index.ts'
+import type { Overlay } from '../../overlay/index.ts'
+import {
+  type AnomalySignature,
+  type CheckedRecord,
+  encodeAnomalyBody,
+  type RecordSigner,
+  signRecord,
+} from '../../records/index.ts'
+import type { Certificate } from '../../records/path/index.ts'
+import type { RecordStore } from '../../records/store/index.ts'
+import type { IngestEvent, InputPosition } from '../ingest/index.ts'
+
+export interface PublisherOptions {
+  readonly nodeId: string
+  readonly certificate: Certificate
+  readonly signer: RecordSigner
+  /** Lifetime of the records, in milliseconds. */
+  readonly lifetimeMs: number
+}
+
+export interface PublisherDependencies {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly database: Database
+  readonly ledger: Ledger
+  readonly records: RecordStore
+  readonly overlay: Pick<Overlay, 'publish' | 'announce'>
+  /** Told of every own record, once it is on disk. */
+  readonly onPublished: (record: CheckedRecord) => void
+}
+
+/** An accepted record and the blocks under it, in the order of its signatures. */
+export interface Published {
+  readonly record: CheckedRecord
+  readonly blocks: readonly Microblock[]
+}
+
+/** Turns events into accepted records: blocks, payloads, record and read positions in one synced commit, then announces. */
+export class Publisher {
+  readonly #options: PublisherOptions
+  readonly #dependencies: PublisherDependencies
+  #lastCreatedMs = 0
+
+  constructor(options: PublisherOptions, dependencies: PublisherDependencies) {
+    this.#options = options
+    this.#dependencies = dependencies
+  }
+
+  /**
+   * Accepts 1 to 64 events as one record, together with the positions up to which their inputs were read. Nothing is
+   * announced before everything is on disk; after a failure nothing has happened.
+   * @throws CORE_STORE_WRITE, LEDGER_*, RECORDS_*, CRYPTO_BUSY
+   */
+  async publish(events: readonly IngestEvent[], positions: readonly InputPosition[] = []): Promise<Published> {
+    let record: CheckedRecord | undefined
+    const blocks = await this.#dependencies.ledger.append(events, async (prepared) => {
+      record = await this.#sign(events, prepared)
+      await this.#commit(record, prepared, positions)
+    })
+    if (record === undefined) throw new TypeError('the ledger appended without a commit')
+    this.#dependencies.onPublished(record)
+    await this.#announce(record, blocks)
+    return { record, blocks }
+  }
+
+  /** Stores read positions when no event came with them. */
+  async advance(positions: readonly InputPosition[]): Promise<void> {
+    if (positions.length > 0) await this.#dependencies.database.commit(this.#positionOperations(positions))
+  }
+
+  async #sign(events: readonly IngestEvent[], { blocks }: PreparedAppend): Promise<CheckedRecord> {
+    const { nodeId, certificate, signer, lifetimeMs } = this.#options
+    const signatures = events.map(({ signature }, at) => ({ ...signature, blockId: idAt(blocks, at) }))
+    return signRecord(
+      {
+        type: 'anomaly',
+        origin: nodeId,
+        issuerKeyId: certificate.authorityKeyId,
+        serialNumber: certificate.serialNumber,
+        sequence: blocks.at(-1)?.seq ?? 0,
+        createdAtMs: this.#nextCreationTime(),
+        lifetimeMs,
+        body: encodeAnomalyBody(signatures satisfies AnomalySignature[]),
+      },
+      signer,
+      { policy: 'hybrid' },
+    )
+  }
+
+  /** Creation times never decrease per origin, also when the clock is set back. */
+  #nextCreationTime(): number {
+    const { clock, records } = this.#dependencies
+    const headMs = records.headOf(this.#options.nodeId, 'anomaly')?.createdAtMs ?? 0
+    this.#lastCreatedMs = Math.max(clock.now(), headMs, this.#lastCreatedMs)
+    return this.#lastCreatedMs
+  }
+
+  async #commit(record: CheckedRecord, prepared: PreparedAppend, positions: readonly InputPosition[]): Promise<void> {
+    const { clock, database, records } = this.#dependencies
+    const admission = records.admitOperations(record, clock.now())
+    if (admission === undefined) throw new TypeError('an own record was there before it was made')
+    try {
+      await database.commit([
+        ...prepared.operations,
+        ...admission.operations,
+        ...this.#positionOperations(positions),
+      ])
+      admission.committed()
+    } catch (error) {
+      admission.failed()
+      throw error
+    }
+  }
+
+  #positionOperations(positions: readonly InputPosition[]) {
+    const room = this.#dependencies.database.room(ROOM.readPositions)
+    return positions.map(({ input, position }) => room.put(utf8(input), position))
+  }
+
+  /** What gossip does not carry now, catch-up carries later: a failure here loses nothing. */
+  async #announce(record: CheckedRecord, blocks: readonly Microblock[]): Promise<void> {
+    const { overlay, logger } = this.#dependencies
+    try {
+      await overlay.publish(record.bytes, 'anomaly')
+      const head = blocks.at(-1)
+      if (head !== undefined) overlay.announce({ origin: this.#options.nodeId, seq: head.seq, id: head.id })
+    } catch (error) {
+      logger.debug({ error: String(error) }, 'the record could not be gossiped; catch-up will carry it')
+    }
+  }
+}
+
+function idAt(blocks: readonly Microblock[], at: number): Uint8Array {
+  const block = blocks[at]
+  if (block === undefined) throw new TypeError('there is a block for every event')
+  return block.id
+}
