@@ -5,5 +5,5 @@
  * `control/` is the socket through which commands talk to a running node; `cli/` is the command line and `actions/` what
  * its commands do; `metrics/` is the Prometheus page; `demo/` shows it all on one machine.
  */
-export { nodeHome, type NodeHome, type NodeIdentity, readIdentity, writeIdentity } from './node/home.ts'
+export { type NodeHome, type NodeIdentity, nodeHome, readIdentity, writeIdentity } from './node/home.ts'
 export { type NodeDependencies, type NodeOptions, type RunningNode, startNode } from './node/node.ts'

@@ -1,6 +1,6 @@
 import { createLogger, isGapmeshError } from '../../core/index.ts'
-import { type CaStatus, initCa, type MeshCa, openCa } from '../../enrollment/store/index.ts'
 import { serveCa } from '../../enrollment/api/index.ts'
+import { type CaStatus, initCa, type MeshCa, openCa } from '../../enrollment/store/index.ts'
 import type { Action, CaInitOptions, CaServeOptions, CaTokenOptions, CommandContext } from '../cli/index.ts'
 import { pairs, timeText } from '../cli/index.ts'
 import { parseListenAddress } from '../config/index.ts'

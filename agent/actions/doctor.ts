@@ -25,7 +25,10 @@ const DAY_MS = 86_400_000
 export const doctor: Action<Record<never, never>> = async (_options, context) => {
   const home = nodeHome(context.home)
   const findings: Finding[] = []
-  const step = async <Result>(check: string, work: () => Promise<{ result: Result; detail: string; warning?: boolean }>) => {
+  const step = async <Result>(
+    check: string,
+    work: () => Promise<{ result: Result; detail: string; warning?: boolean }>,
+  ) => {
     try {
       const { result, detail, warning } = await work()
       findings.push({ check, state: warning ? 'warning' : 'ok', detail })

@@ -34,7 +34,10 @@ export const run: Action<RunOptions> = async (options, context) => {
     opened.push(await openMetrics(node, config))
     const { overlay, identity } = node.parts
     const ready = { event: 'ready', node_id: identity.nodeId, peer_id: overlay.peerId, addresses: overlay.addresses() }
-    context.result(ready, `${identity.nodeId} is in ${identity.mesh} at ${overlay.addresses().join(' ') || 'no address'}`)
+    context.result(
+      ready,
+      `${identity.nodeId} is in ${identity.mesh} at ${overlay.addresses().join(' ') || 'no address'}`,
+    )
     await aborted(context.signal)
   } finally {
     for (const close of opened.reverse()) await close()

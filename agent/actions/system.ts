@@ -1,4 +1,11 @@
-import { type Clock, createLogger, type Logger, type RandomSource, systemClock, systemRandom } from '../../core/index.ts'
+import {
+  type Clock,
+  createLogger,
+  type Logger,
+  type RandomSource,
+  systemClock,
+  systemRandom,
+} from '../../core/index.ts'
 import { createNativeProvider, type SignatureProvider } from '../../crypto/index.ts'
 
 /** The machine's clock and randomness, OpenSSL's signatures, and warnings to standard error. */

@@ -1,5 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type Clock, isGapmeshError, type RandomSource, sleep, toHex } from '../../core/index.ts'
 import { ControlClient, controlSocketPath } from '../control/index.ts'
@@ -76,7 +76,21 @@ export class LocalMesh {
     const { token } = await runCommand({ args: ['ca', 'token', '--home', ca, '--node-id', nodeId, '--json'] })
     const keyFile = join(this.#options.directory, `${nodeId}.key`)
     await runCommand({
-      args: ['node', 'enroll', '--home', home, '--ca', url, '--node-id', nodeId, '--key-file', keyFile, '--address', address, '--json'],
+      args: [
+        'node',
+        'enroll',
+        '--home',
+        home,
+        '--ca',
+        url,
+        '--node-id',
+        nodeId,
+        '--key-file',
+        keyFile,
+        '--address',
+        address,
+        '--json',
+      ],
       env: { GAPMESH_TOKEN: String(token) },
     })
   }
@@ -86,7 +100,16 @@ export class LocalMesh {
     const node = this.#node(nodeId)
     const peers = this.#nodes.filter((other) => other !== node).flatMap(({ address }) => ['--mesh-bootstrap', address])
     const keyFile = join(this.#options.directory, `${nodeId}.key`)
-    const own = ['--home', node.home, '--keystore-key-file', keyFile, '--mesh-listen', node.address, '--mesh-mdns', 'false']
+    const own = [
+      '--home',
+      node.home,
+      '--keystore-key-file',
+      keyFile,
+      '--mesh-listen',
+      node.address,
+      '--mesh-mdns',
+      'false',
+    ]
     node.process = new GapmeshProcess({ args: ['run', ...own, ...peers, '--log-level', 'warn', '--json', ...args] })
     await node.process.ready()
   }
@@ -146,7 +169,8 @@ async function unlessUnreachable(holds: () => Promise<boolean>): Promise<boolean
   try {
     return await holds()
   } catch (error) {
-    if (isGapmeshError(error, 'AGENT_CONTROL_NOT_RUNNING') || isGapmeshError(error, 'AGENT_CONTROL_CLOSED')) return false
+    if (isGapmeshError(error, 'AGENT_CONTROL_NOT_RUNNING') || isGapmeshError(error, 'AGENT_CONTROL_CLOSED'))
+      return false
     throw error
   }
 }

@@ -73,7 +73,8 @@ export class Scenario {
   constructor(options: ScenarioOptions, dependencies: ScenarioDependencies) {
     const ids = dependencies.mesh.nodeIds
     const [sensor, reporter, lost] = [ids[0], ids[ids.length > 2 ? 1 : 0], ids.at(-1)]
-    if (sensor === undefined || reporter === undefined || lost === undefined) throw new TypeError('a mesh has two nodes')
+    if (sensor === undefined || reporter === undefined || lost === undefined)
+      throw new TypeError('a mesh has two nodes')
     this.#options = options
     this.#dependencies = dependencies
     this.#sensor = sensor
@@ -183,7 +184,14 @@ export class Scenario {
       [...inventories].map(async ([nodeId, { records, anomalies }]) => {
         const { ledger } = await mesh.client(nodeId).call('status', {})
         const { ok } = await mesh.client(nodeId).call('ledger.check', {})
-        return { nodeId, role: this.#roleOf(nodeId), records, signatures: anomalies, blocks: ledger.headSeq, chainHolds: ok }
+        return {
+          nodeId,
+          role: this.#roleOf(nodeId),
+          records,
+          signatures: anomalies,
+          blocks: ledger.headSeq,
+          chainHolds: ok,
+        }
       }),
     )
   }

@@ -128,5 +128,7 @@ function isAskedFor(record: DecodedRecord, filter: RecordFilter): boolean {
   const { sinceMs = 0, untilMs = Number.POSITIVE_INFINITY, origin = record.origin, kind, minSeverity = 0 } = filter
   if (record.createdAtMs < sinceMs || record.createdAtMs > untilMs || record.origin !== origin) return false
   if (kind === undefined && minSeverity === 0) return true
-  return anomaliesOf(record).some((anomaly) => anomaly.severity >= minSeverity && (kind ?? anomaly.kind) === anomaly.kind)
+  return anomaliesOf(record).some(
+    (anomaly) => anomaly.severity >= minSeverity && (kind ?? anomaly.kind) === anomaly.kind,
+  )
 }

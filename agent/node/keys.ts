@@ -1,5 +1,11 @@
 import type { Clock, RandomSource } from '../../core/index.ts'
-import { createSealer, type Sealer, type SignatureProvider, type SoftwareSigningKey, withSecret } from '../../crypto/index.ts'
+import {
+  createSealer,
+  type Sealer,
+  type SignatureProvider,
+  type SoftwareSigningKey,
+  withSecret,
+} from '../../crypto/index.ts'
 import { type Keystore, type KeystoreUnlock, openKeystore } from '../../crypto/store/index.ts'
 import { NODE_KEYS } from '../../enrollment/api/index.ts'
 import { pseudonymKeyName } from '../../enrollment/store/index.ts'

@@ -4,13 +4,18 @@ import type { RunningNode } from './node.ts'
 /** Records, ledger and peers of a running node, for the Prometheus page. */
 export function nodeMetrics(node: RunningNode): MetricDefinition[] {
   const { records, ledger, overlay, inbox, identity } = node.parts
-  const gauge = (name: string, help: string, read: MetricDefinition['read']) => ({ name, help, type: 'gauge', read }) as const
+  const gauge = (name: string, help: string, read: MetricDefinition['read']) =>
+    ({ name, help, type: 'gauge', read }) as const
   const counter = (name: string, help: string, read: MetricDefinition['read']) =>
     ({ name, help, type: 'counter', read }) as const
   return [
     gauge('gapmesh_records_held', 'Records in the store.', () => records.counts().records),
     gauge('gapmesh_records_bytes', 'Bytes of the records in the store.', () => records.counts().bytes),
-    counter('gapmesh_records_received_total', 'Records of other nodes that were verified and stored.', () => inbox.counters.admitted),
+    counter(
+      'gapmesh_records_received_total',
+      'Records of other nodes that were verified and stored.',
+      () => inbox.counters.admitted,
+    ),
     counter('gapmesh_records_duplicate_total', 'Records received again.', () => inbox.counters.duplicates),
     {
       ...counter('gapmesh_records_refused_total', 'Records refused, by error code.', () =>
@@ -18,11 +23,21 @@ export function nodeMetrics(node: RunningNode): MetricDefinition[] {
       ),
       labels: ['code'],
     },
-    gauge('gapmesh_ledger_head', 'Sequence number of the newest own block.', () => ledger.head(identity.nodeId)?.seq ?? 0),
+    gauge(
+      'gapmesh_ledger_head',
+      'Sequence number of the newest own block.',
+      () => ledger.head(identity.nodeId)?.seq ?? 0,
+    ),
     gauge('gapmesh_peers_connected', 'Connected peers.', () => overlay.state().peers),
-    gauge('gapmesh_appending', '1 while this node may extend its chain.', () => (node.appending === 'appending' ? 1 : 0)),
+    gauge('gapmesh_appending', '1 while this node may extend its chain.', () =>
+      node.appending === 'appending' ? 1 : 0,
+    ),
     counter('gapmesh_links_refused_total', 'Connections refused by either side.', () => overlay.state().refusals),
     counter('gapmesh_catch_ups_total', 'Catch-ups with peers.', () => overlay.state().sync.runs),
-    gauge('gapmesh_certificate_expires_seconds', 'End of the certificate, Unix time.', () => node.certificate.notAfterMs / 1000),
+    gauge(
+      'gapmesh_certificate_expires_seconds',
+      'End of the certificate, Unix time.',
+      () => node.certificate.notAfterMs / 1000,
+    ),
   ]
 }

@@ -1,4 +1,4 @@
-import { CORE_ERRORS, type Clock, type Logger, type RandomSource, sleep } from '../../core/index.ts'
+import { type Clock, CORE_ERRORS, type Logger, type RandomSource, sleep } from '../../core/index.ts'
 import { type Database, openDatabase } from '../../core/store/index.ts'
 import { createNativeProvider, type SignatureProvider } from '../../crypto/index.ts'
 import type { KeystoreUnlock } from '../../crypto/store/index.ts'
@@ -15,7 +15,7 @@ import { type NodeHome, type NodeIdentity, readIdentity } from './home.ts'
 import { RecordInbox } from './inbox.ts'
 import { type NodeKeys, openNodeKeys } from './keys.ts'
 import { OwnHeadQuestion } from './own-head.ts'
-import { Publisher, type Published } from './publisher.ts'
+import { type Published, Publisher } from './publisher.ts'
 import { MeshTrust } from './trust.ts'
 
 export interface NodeOptions {
@@ -190,7 +190,8 @@ export class RunningNode {
         sealer: keys.sealer,
         deviceKey: keys.deviceKey,
         findKey: async (origin, keyId) => trust.findKey(origin, keyId),
-        onConflict: (conflict) => logger.error({ origin: conflict.origin, seq: conflict.seq }, 'two blocks at one number'),
+        onConflict: (conflict) =>
+          logger.error({ origin: conflict.origin, seq: conflict.seq }, 'two blocks at one number'),
       },
     )
     const inbox = new RecordInbox({

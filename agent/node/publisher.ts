@@ -1,6 +1,6 @@
 import type { Clock, Logger } from '../../core/index.ts'
-import { type Database, ROOM } from '../../core/store/index.ts'
 import { utf8 } from '../../core/index.ts'
+import { type Database, ROOM } from '../../core/store/index.ts'
 import type { Ledger, Microblock, PreparedAppend } from '../../ledger/index.ts'
 import type { Overlay } from '../../overlay/index.ts'
 import {
@@ -104,11 +104,7 @@ export class Publisher {
     const admission = records.admitOperations(record, clock.now())
     if (admission === undefined) throw new TypeError('an own record was there before it was made')
     try {
-      await database.commit([
-        ...prepared.operations,
-        ...admission.operations,
-        ...this.#positionOperations(positions),
-      ])
+      await database.commit([...prepared.operations, ...admission.operations, ...this.#positionOperations(positions)])
       admission.committed()
     } catch (error) {
       admission.failed()

@@ -36,7 +36,10 @@ export async function detail(record: DecodedRecord, ledger: Ledger): Promise<Rec
     ...summarize(record),
     bytes: record.bytes.length,
     author: { serialNumber: toHex(record.serialNumber), issuerKeyId: toHex(record.issuerKeyId) },
-    signatures: record.signatures.map(({ coseAlgorithm, keyId }) => ({ algorithm: coseAlgorithm, keyId: toHex(keyId) })),
+    signatures: record.signatures.map(({ coseAlgorithm, keyId }) => ({
+      algorithm: coseAlgorithm,
+      keyId: toHex(keyId),
+    })),
     anomalySignatures: await Promise.all(anomaliesOf(record).map((anomaly) => anomalyView(anomaly, ledger))),
   }
 }

@@ -17,7 +17,7 @@ interface Transcript {
 
 interface RunOptions {
   env?: Record<string, string>
-  /** Called when something was printed. */
+  /** Called when something was printed first. */
   onOutput?: (child: ChildProcess) => void
 }
 
@@ -26,9 +26,9 @@ function gapmesh(args: readonly string[], { env = {}, onOutput }: RunOptions = {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [SCRIPT, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     const transcript: Transcript = { out: '', err: '', code: null }
+    child.stdout.once('data', () => onOutput?.(child))
     child.stdout.on('data', (chunk) => {
       transcript.out += chunk
-      onOutput?.(child)
     })
     child.stderr.on('data', (chunk) => {
       transcript.err += chunk
@@ -148,9 +148,9 @@ t.test('options reach their actions', async (t) => {
     '/h',
     '--config',
     'c.yaml',
-    '--ingest-eve',
+    '--eve',
     'a',
-    '--ingest-eve',
+    '--eve',
     'b',
     '--ingest-fold',
     '--mesh-mdns',

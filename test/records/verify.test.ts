@@ -102,22 +102,25 @@ t.test('a record of another mesh is refused, by its certificate or by its signat
   }
 })
 
-t.test('every bit counts: of the post-quantum signature one in every byte is tried, of the rest all', async (t) => {
-  const tail = record.bytes.length - 4_627
-  const bits = Array.from({ length: record.bytes.length }, (_, at) => at).flatMap((at) =>
-    at < tail ? [0, 1, 2, 3, 4, 5, 6, 7].map((bit) => at * 8 + bit) : [at * 8 + (at % 8)],
-  )
-  let refused = 0
-  for (const bit of bits) {
-    const bytes = new Uint8Array(record.bytes)
-    bytes[bit >>> 3] = (bytes[bit >>> 3] ?? 0) ^ (1 << (bit & 7))
-    const outcome = await scene.verify(bytes).catch((error) => (isGapmeshError(error) ? error.code : error))
-    if (typeof outcome === 'string' && outcome.startsWith('RECORDS_')) refused += 1
-    else t.fail(`bit ${bit}: ${outcome}`)
-  }
-  t.equal(refused, bits.length)
-  t.ok(refused > 7_000, `${refused} altered records were refused`)
-})
+t.test(
+  'every bit counts: of the post-quantum signature one in every third byte is tried, of the rest all',
+  async (t) => {
+    const tail = record.bytes.length - 4_627
+    const bits = Array.from({ length: record.bytes.length }, (_, at) => at).flatMap((at) =>
+      at < tail ? [0, 1, 2, 3, 4, 5, 6, 7].map((bit) => at * 8 + bit) : at % 3 === 0 ? [at * 8 + (at % 8)] : [],
+    )
+    let refused = 0
+    for (const bit of bits) {
+      const bytes = new Uint8Array(record.bytes)
+      bytes[bit >>> 3] = (bytes[bit >>> 3] ?? 0) ^ (1 << (bit & 7))
+      const outcome = await scene.verify(bytes).catch((error) => (isGapmeshError(error) ? error.code : error))
+      if (typeof outcome === 'string' && outcome.startsWith('RECORDS_')) refused += 1
+      else t.fail(`bit ${bit}: ${outcome}`)
+    }
+    t.equal(refused, bits.length)
+    t.ok(refused > 4_000, `${refused} altered records were refused`)
+  },
+)
 
 t.test('refusals in order: the first check that fails speaks, and none behind it is reached', async (t) => {
   const unreached = (): never => {
