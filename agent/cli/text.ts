@@ -1,7 +1,6 @@
 const SEVERITY_NAMES = ['none', 'info', 'low', 'medium', 'high', 'critical'] as const
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+const CONTROLS = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu
 
 /** Text of foreign origin for a terminal: control characters, which could move the cursor or worse, become `?`. */
 export function plain(text: string): string {

@@ -18,7 +18,7 @@ const whole =
 const text =
   (maxLength: number): Check =>
   (value) =>
-    typeof value === 'string' && value.length > 0 && value.length <= maxLength
+    typeof value === 'string' && value.length > 0 && value.length <= maxLength && value.isWellFormed()
 
 const TIME = whole(0, Number.MAX_SAFE_INTEGER)
 const NOTHING: Shape = { required: {}, optional: {} }

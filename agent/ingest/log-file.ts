@@ -119,7 +119,7 @@ export class LogFile {
   }
 }
 
-/** The followed file and the files it was rotated to, compared with `position`. Compressed ones are not looked at. */
+/** The followed file and the newest files it was rotated to, compared with `position`; compressed ones are not looked at. */
 export async function findCandidates(path: string, position: FilePosition): Promise<Candidate[]> {
   const current = await candidate(path, position, true)
   // The common case needs no look at the directory.
@@ -128,11 +128,16 @@ export async function findCandidates(path: string, position: FilePosition): Prom
   return [current, ...rotated].filter((file) => file !== undefined)
 }
 
+/** The newest files that are called like rotated pieces of the log. */
 async function rotatedPaths(path: string): Promise<string[]> {
   const directory = dirname(path)
   const names = await readdir(directory).catch(() => [])
-  const rotated = names.filter((name) => isRotatedName(basename(path), name))
-  return rotated.slice(0, MAX_ROTATED_FILES).map((name) => join(directory, name))
+  const rotated = names.filter((name) => isRotatedName(basename(path), name)).map((name) => join(directory, name))
+  const dated = await Promise.all(
+    rotated.map(async (name) => ({ name, modifiedMs: (await stat(name).catch(() => undefined))?.mtimeMs ?? 0 })),
+  )
+  dated.sort((a, b) => b.modifiedMs - a.modifiedMs)
+  return dated.slice(0, MAX_ROTATED_FILES).map(({ name }) => name)
 }
 
 async function candidate(path: string, position: FilePosition, current: boolean): Promise<Candidate | undefined> {

@@ -142,6 +142,7 @@ t.test('parameters are checked before a handler sees them', async (t) => {
   t.ok(await client.call('records.publish', { ...report, note: 'x'.repeat(MAX_NOTE_CHARACTERS) }))
   await refused(client.call('records.publish', { ...report, note: 'x'.repeat(MAX_NOTE_CHARACTERS + 1) }), 'note')
   await refused(client.call('records.publish', { ...report, severity: 6 }), 'severity')
+  await refused(client.call('records.publish', { ...report, note: '\ud800' }), 'note')
 })
 
 t.test('a stream, ended by either side', async (t) => {

@@ -1,8 +1,17 @@
-import { appendFileSync, copyFileSync, mkdirSync, renameSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  renameSync,
+  truncateSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { type FilePosition, type FollowOptions, followFile, type LineBatch } from '../../agent/ingest/index.ts'
-import { MAX_LINE_BYTES, MAX_TSV_HEADER_BYTES } from '../../agent/limits.ts'
+import { MAX_LINE_BYTES, MAX_ROTATED_FILES, MAX_TSV_HEADER_BYTES } from '../../agent/limits.ts'
 import { silentLogger, systemClock } from '../../core/index.ts'
 
 /** Follows a real file and collects what comes; `until` waits for a number of lines. */
@@ -175,6 +184,28 @@ t.test('a restart after rotations reads the rest of every piece in order', async
   t.same(names(await after.until(4)), ['c', 'd', 'e', 'f'])
   t.equal(after.gaps, 0)
   await after.stop()
+})
+
+t.test('only the newest rotated files are looked at', async (t) => {
+  const rests = async (older: number) => {
+    const path = `${t.testdir({})}/eve.json`
+    writeFileSync(path, text('a', 'b'))
+    const before = new Reader(path)
+    await before.until(1)
+    await before.stop()
+    renameSync(path, `${path}.999`)
+    utimesSync(`${path}.999`, 1000, 1000)
+    for (let at = 0; at < MAX_ROTATED_FILES; at += 1) {
+      writeFileSync(`${path}.${at}`, `${at}`)
+      const seconds = at < older ? 500 : 2000
+      utimesSync(`${path}.${at}`, seconds, seconds)
+    }
+    const after = new Reader(path, { startAt: before.position!, mode: 'once' })
+    await after.until(1000)
+    return after.gaps
+  }
+  t.equal(await rests(1), 0)
+  await t.rejects(rests(0), { code: 'AGENT_INPUT_READ' }, 'the right one is the oldest of one too many')
 })
 
 t.test('a restart that finds the old file gone says so', async (t) => {

@@ -1,4 +1,6 @@
 import { EventEmitter } from 'node:events'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import t from 'tap'
 import type { CliIo } from '../../agent/cli/index.ts'
@@ -6,6 +8,7 @@ import { collect, parseDuration, parseHex, parseSeverity, parseTime, resolveTime
 import { createProgress } from '../../agent/cli/progress.ts'
 import { readSecret } from '../../agent/cli/secret.ts'
 import { plain, severityText, table, timeText } from '../../agent/cli/text.ts'
+import { MAX_SECRET_BYTES } from '../../agent/limits.ts'
 
 /** Streams that behave as a terminal does, with what was typed and what was shown. */
 function terminal(isTTY = true) {
@@ -48,6 +51,21 @@ t.test('a secret is typed without echo, twice when it is new', async (t) => {
   await t.rejects(interrupted, { code: 'AGENT_CLI_INTERRUPTED' })
   t.equal(modes.at(-1), false)
   await t.rejects(readSecret(request, terminal(false).io), { code: 'AGENT_CLI_SECRET_NONE' })
+})
+
+t.test('a secret in a file is its first line, within a cap', async (t) => {
+  const file = join(t.testdir({}), 'pass')
+  const read = (text: string) => {
+    writeFileSync(file, text)
+    return readSecret({ prompt: 'Passphrase', create: true, file }, terminal(false).io)
+  }
+  t.equal(await read('correct horse\r\nsecond line\n'), 'correct horse')
+  t.equal((await read('x'.repeat(MAX_SECRET_BYTES))).length, MAX_SECRET_BYTES)
+  await t.rejects(read('x'.repeat(MAX_SECRET_BYTES + 1)), { code: 'AGENT_CLI_SECRET_LENGTH' })
+  await t.rejects(read('\n'), { code: 'AGENT_CLI_SECRET_EMPTY' })
+  rmSync(file)
+  const missing = readSecret({ prompt: 'Passphrase', create: true, file }, terminal(false).io)
+  await t.rejects(missing, { code: 'AGENT_CLI_SECRET_FILE' })
 })
 
 t.test('progress is for terminals', async (t) => {
