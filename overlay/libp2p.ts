@@ -27,7 +27,7 @@ const UPGRADE_TIMEOUT_MS = DEFAULT_HANDSHAKE_TIMEOUT_MS + 2_000
 /** A dead connection is found by pings; the floor is high because a burst of records goes before the ping. */
 const PING = { pingInterval: 15_000, pingTimeout: { minTimeout: 15_000 } }
 
-/** Connections beyond one per peer: both sides may dial at once. */
+/** Connections beyond two per peer, which there are when both sides dial at once: room for the gate to say no. */
 const SPARE_CONNECTIONS = 32
 
 /** A libp2p node that is not started: TCP, the given link, yamux, identify, ping, gossipsub and, when asked, mDNS. */
@@ -46,7 +46,7 @@ export async function createHost(
     streamMuxers: [yamux({ enableKeepAlive: false })],
     connectionGater: { denyInboundUpgradedConnection: deny, denyOutboundUpgradedConnection: deny },
     connectionManager: {
-      maxConnections: options.maxPeers + SPARE_CONNECTIONS,
+      maxConnections: 2 * options.maxPeers + SPARE_CONNECTIONS,
       inboundConnectionThreshold: options.maxInboundPerSecond,
       maxIncomingPendingConnections: options.maxInboundPerSecond,
       maxParallelDials: 16,

@@ -32,9 +32,13 @@ export interface DialerDependencies {
 interface Entry {
   target: DialTarget
   failures: number
+  connectedAtMs: number
   timer: Timer | undefined
   dialling: boolean
 }
+
+/** A connection that held this long was a success; a shorter one, as with a peer that is full, counts as a failure. */
+const STABLE_MS = 10_000
 
 /** Addresses remembered of one peer. */
 const MAX_ADDRESSES = 8
@@ -63,7 +67,7 @@ export class Dialer {
     if (known !== undefined) {
       known.target = merged(known.target, target)
     } else if (this.#makeRoom()) {
-      this.#entries.set(key, { target, failures: 0, timer: undefined, dialling: false })
+      this.#entries.set(key, { target, failures: 0, connectedAtMs: 0, timer: undefined, dialling: false })
     } else {
       return
     }
@@ -74,7 +78,7 @@ export class Dialer {
   connected(peerKey: string): void {
     const entry = this.#entryOf(peerKey)
     if (entry === undefined) return
-    entry.failures = 0
+    entry.connectedAtMs = this.#dependencies.clock.monotonic()
     entry.timer?.cancel()
     entry.timer = undefined
   }
@@ -83,7 +87,7 @@ export class Dialer {
   disconnected(peerKey: string): boolean {
     for (const [key, entry] of this.#entries) {
       if (entry.target.peerKey !== peerKey) continue
-      this.#plan(key, this.#delay(entry.failures))
+      this.#lost(key, entry)
       return true
     }
     return false
@@ -120,13 +124,23 @@ export class Dialer {
     try {
       const reached = await this.#dependencies.dial(entry.target)
       entry.dialling = false
-      entry.failures = 0
+      entry.connectedAtMs = this.#dependencies.clock.monotonic()
       entry.target = { ...entry.target, peerKey: reached }
-      if (!this.#dependencies.isConnected(reached)) this.#plan(key, this.#delay(0))
+      if (!this.#dependencies.isConnected(reached)) this.#failed(key, entry)
     } catch (error) {
       entry.dialling = false
       this.#dependencies.logger.debug({ addresses: entry.target.addresses, err: error }, 'a peer was not reached')
       this.#failed(key, entry)
+    }
+  }
+
+  #lost(key: string, entry: Entry): void {
+    const heldMs = this.#dependencies.clock.monotonic() - entry.connectedAtMs
+    if (heldMs < STABLE_MS) {
+      this.#failed(key, entry)
+    } else {
+      entry.failures = 0
+      this.#plan(key, this.#delay(0))
     }
   }
 

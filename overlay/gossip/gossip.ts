@@ -1,69 +1,15 @@
 import { type GossipsubMessage, TopicValidatorResult } from '@libp2p/gossipsub'
-import type { Clock, Logger } from '../../core/index.ts'
 import { MAX_RECORD_BYTES, type RecordType } from '../../records/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
 import { MAX_ANNOUNCEMENT_BYTES, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '../limits.ts'
 import type { Peer } from '../peers.ts'
-import type { ChainHead, ChainPort, ChainWant, RecordPort, Verdict } from '../ports.ts'
+import type { ChainHead, ChainWant, Verdict } from '../ports.ts'
 import { decodeAnnouncement } from './announcement.ts'
 import { Announcer } from './announcer.ts'
-import type { Backlog } from './backlog.ts'
-import type { BoundedMessageCache } from './message-cache.ts'
 import { VerificationQueue } from './queue.ts'
-import type { FanOut, GossipRouter } from './router.ts'
 import { gossipFlows } from './streams.ts'
 import { type Priority, priorityOf, topicOf, topicsOf } from './topics.ts'
-
-export interface GossipOptions {
-  readonly mesh: string
-  readonly fanOut: FanOut
-  /** Messages verified at a time. */
-  readonly concurrency: number
-  /** Messages that waited longer are left to catch-up, in milliseconds. */
-  readonly maxAgeMs: number
-  /** Heads announced within this time travel together, in milliseconds. */
-  readonly announceWindowMs: number
-}
-
-/** What gossip asks of catch-up, so that nothing it drops is lost. */
-export interface Recovery {
-  schedule(peerKey: string, delayMs: number): void
-  hint(peerKey: string): void
-  hintAll(exceptKey?: string): void
-  fetchBlocks(peerKey: string, want: ChainWant): Promise<boolean>
-}
-
-export interface GossipDependencies {
-  readonly clock: Clock
-  readonly logger: Logger
-  readonly records: RecordPort
-  readonly chains: ChainPort
-  readonly router: GossipRouter
-  readonly cache: BoundedMessageCache
-  readonly backlog: Backlog
-  readonly recovery: Recovery
-  peerOf(peerKey: string): Peer | undefined
-  peers(): readonly Peer[]
-}
-
-/** What gossip did since the start. */
-export interface GossipCounters {
-  received: number
-  accepted: number
-  ignored: number
-  rejected: number
-  /** Messages left to catch-up because their queue was full. */
-  overflowed: number
-  /** Messages left to catch-up because they waited too long. */
-  expired: number
-  /** Messages whose verdict came after gossipsub had dropped them; peers were told to compare. */
-  late: number
-  /** Exceptions of the record or ledger side. */
-  portFailures: number
-  published: number
-  /** Own messages that some connected peer was not sent; it was told to compare. */
-  publishShortfalls: number
-}
+import { type GossipDependencies, type GossipOptions, noCounts } from './types.ts'
 
 interface Item {
   readonly priority: Priority
@@ -86,18 +32,7 @@ const ACCEPTANCE = {
 
 /** Live exchange of records and announcements: everything received waits in bounded queues for the one verifying path. */
 export class Gossip {
-  readonly counters: GossipCounters = {
-    received: 0,
-    accepted: 0,
-    ignored: 0,
-    rejected: 0,
-    overflowed: 0,
-    expired: 0,
-    late: 0,
-    portFailures: 0,
-    published: 0,
-    publishShortfalls: 0,
-  }
+  readonly counters = noCounts()
   readonly #options: GossipOptions
   readonly #dependencies: GossipDependencies
   readonly #topics: ReadonlyMap<string, RecordType>

@@ -4,9 +4,10 @@
  * catch-up, never lost.
  */
 export { Backlog } from './backlog.ts'
-export { Gossip, type GossipCounters } from './gossip.ts'
+export { Gossip } from './gossip.ts'
 export type { BoundedMessageCache } from './message-cache.ts'
 export { createRouter, type FanOut, type GossipRouter } from './router.ts'
 export { gossipFlows, outboundGossipStream, resetGossipStreams } from './streams.ts'
 export { topicsOf } from './topics.ts'
+export type { GossipCounters } from './types.ts'
 export { GossipWatch } from './watch.ts'

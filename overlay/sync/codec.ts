@@ -1,4 +1,4 @@
-import { type CborValue, compareBytes, decodeCbor, encodeCbor, isDnsLabel, shape } from '../../core/index.ts'
+import { type CborValue, decodeCbor, encodeCbor, shape } from '../../core/index.ts'
 import { MAX_RECORD_BYTES } from '../../records/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
 import {
@@ -15,6 +15,18 @@ import {
 } from '../limits.ts'
 import type { BucketDigest, ChainHead, PrefixDigest } from '../ports.ts'
 import { BUCKETS_PER_ERA, type EraDigest } from './digests.ts'
+import {
+  joinIds,
+  only,
+  optional,
+  readBoolean,
+  readDigest,
+  reading,
+  readList,
+  readOrigin,
+  rising,
+  splitIds,
+} from './fields.ts'
 
 /*
  * Messages of /dadm-mesh/sync/1: deterministic CBOR arrays in frames (see frames.ts). The asking side sends a request
@@ -77,7 +89,6 @@ const NUMBER = {
 } as const
 
 const REASON = { busy: 1, malformed: 2, failed: 3 } as const
-const DIGEST_BYTES = 32
 const MAX_BUCKETS = MAX_ERAS_PER_REQUEST * BUCKETS_PER_ERA
 const LIMITS = { maxBytes: MAX_SYNC_FRAME_BYTES, maxDepth: 4, maxItems: 4 * MAX_BUCKETS + 16 }
 
@@ -285,21 +296,6 @@ function readBlock(value: CborValue): Uint8Array {
   return shape.bytes(value, 'block', { min: 1, max: MAX_BLOCK_BYTES })
 }
 
-function readDigest(value: CborValue | undefined): Uint8Array {
-  return shape.bytes(value, 'digest', { min: DIGEST_BYTES, max: DIGEST_BYTES })
-}
-
-function readOrigin(value: CborValue | undefined): string {
-  const origin = shape.text(value, 'origin', { min: 1, max: 63 })
-  if (!isDnsLabel(origin)) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_MALFORMED')
-  return origin
-}
-
-function readBoolean(value: CborValue | undefined): boolean {
-  if (typeof value !== 'boolean') throw OVERLAY_ERRORS.create('OVERLAY_SYNC_MALFORMED')
-  return value
-}
-
 /** At least 1: an answer that covers nothing would be asked for again for ever. */
 function readCovered(value: CborValue | undefined): number {
   return shape.uint(value, 'covered', { min: 1, max: MAX_IDS_PER_REQUEST })
@@ -308,54 +304,4 @@ function readCovered(value: CborValue | undefined): number {
 function readReason(value: CborValue | undefined): Refusal {
   const number = shape.oneOf(value, 'reason', Object.values(REASON))
   return (Object.keys(REASON) as Refusal[]).find((reason) => REASON[reason] === number) ?? 'failed'
-}
-
-function readList<Item>(
-  value: CborValue | undefined,
-  max: number,
-  read: (item: CborValue) => Item,
-  order?: (a: Item, b: Item) => number,
-): Item[] {
-  const items = shape.array(value, 'list', { max }).map(read)
-  return order === undefined ? items : rising(items, order)
-}
-
-function joinIds(ids: readonly Uint8Array[]): Uint8Array {
-  const joined = new Uint8Array(ids.length * DIGEST_BYTES)
-  for (const [at, id] of ids.entries()) joined.set(id, at * DIGEST_BYTES)
-  return joined
-}
-
-function splitIds(value: CborValue | undefined, bounds: { min: number; max: number }): Uint8Array[] {
-  const joined = shape.bytes(value, 'ids', { min: bounds.min * DIGEST_BYTES, max: bounds.max * DIGEST_BYTES })
-  if (joined.length % DIGEST_BYTES !== 0) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_MALFORMED')
-  const ids = Array.from({ length: joined.length / DIGEST_BYTES }, (_, at) =>
-    joined.subarray(at * DIGEST_BYTES, (at + 1) * DIGEST_BYTES),
-  )
-  return rising(ids, compareBytes)
-}
-
-function rising<Item>(items: Item[], order: (a: Item, b: Item) => number): Item[] {
-  for (let at = 1; at < items.length; at += 1) {
-    if (order(items[at - 1] as Item, items[at] as Item) >= 0) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_MALFORMED')
-  }
-  return items
-}
-
-function only(fields: readonly CborValue[], count: number): readonly CborValue[] {
-  if (fields.length !== count) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_MALFORMED')
-  return fields
-}
-
-function optional<Value>(value: CborValue | undefined, read: (value: CborValue) => Value): Value | undefined {
-  return value === null || value === undefined ? undefined : read(value)
-}
-
-function reading<Message>(read: () => Message): Message {
-  try {
-    return read()
-  } catch (cause) {
-    if (OVERLAY_ERRORS.matches(cause)) throw cause
-    throw OVERLAY_ERRORS.create('OVERLAY_SYNC_MALFORMED', { cause })
-  }
 }

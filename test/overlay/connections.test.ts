@@ -1,11 +1,9 @@
 import { createSocket } from 'node:dgram'
-import { RPC } from '@libp2p/gossipsub/message'
 import { multiaddr } from '@multiformats/multiaddr'
-import { encode } from 'it-length-prefixed'
 import t from 'tap'
 import { SimulatedRandom, silentLogger, systemClock } from '../../core/index.ts'
 import { createOverlay } from '../../overlay/index.ts'
-import { MemoryChains, MemoryRecords, makeRecord, startHost, startNode, until } from './harness.ts'
+import { MemoryChains, MemoryRecords, makeRecord, rpcFrame, startHost, startNode, until } from './harness.ts'
 
 const REDIAL = { baseMs: 50, maxMs: 400 }
 
@@ -133,7 +131,7 @@ t.test('stop does not wait for a peer that reads nothing', async (t) => {
   const connection = await host.dial(multiaddr(a.address()))
   const stream = await connection.newStream('/meshsub/1.2.0')
   const subscriptions = [{ subscribe: true, topic: '/dadm-mesh/north-grid/anomaly/1' }]
-  stream.send(encode.single(RPC.encode({ subscriptions, messages: [] })))
+  stream.send(rpcFrame({ subscriptions }))
   await until(() => a.overlay.state().inGossip === 1, 'in gossip')
   let written = 0
   for (let at = 0; at < 60; at += 1) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPairFromSeed, publicKeyFromProtobuf, publicKeyToProtobuf } from '@libp2p/crypto/keys'
+import { RPC } from '@libp2p/gossipsub/message'
 import { identify } from '@libp2p/identify'
 import type {
   ConnectionEncrypter,
@@ -307,6 +308,16 @@ export async function startHost(
   })
   t.teardown(async () => host.stop())
   return host
+}
+
+/** A gossip RPC as it stands on a stream: length as an unsigned varint, then protobuf. */
+export function rpcFrame(rpc: { subscriptions?: RPC.SubOpts[]; messages?: RPC.Message[] }): Uint8Array {
+  const bytes = RPC.encode({ subscriptions: [], messages: [], ...rpc })
+  const length: number[] = []
+  for (let rest = bytes.length; ; rest = Math.floor(rest / 128)) {
+    length.push(rest < 128 ? rest : (rest % 128) + 128)
+    if (rest < 128) return concatBytes(Uint8Array.from(length), bytes)
+  }
 }
 
 /** Waits until `holds` or fails after `timeoutMs`. */

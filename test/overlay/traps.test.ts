@@ -1,18 +1,16 @@
-import { RPC } from '@libp2p/gossipsub/message'
 import type { Connection } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { encode } from 'it-length-prefixed'
 import t from 'tap'
 import { MAX_GOSSIP_RPC_BYTES } from '../../overlay/limits.ts'
 import { MAX_RECORD_BYTES } from '../../records/index.ts'
-import { makeRecord, startHost, startNode, until } from './harness.ts'
+import { makeRecord, rpcFrame, startHost, startNode, until } from './harness.ts'
 
 const TOPIC = '/dadm-mesh/north-grid/anomaly/1'
 
-/** A gossip RPC with one message, framed. */
+/** A gossip RPC with one message. */
 function rpcOf(data: Uint8Array, from?: Uint8Array): Uint8Array {
   const message = { topic: TOPIC, data, ...(from === undefined ? {} : { from }) }
-  return encode.single(RPC.encode({ subscriptions: [], messages: [message] })).subarray()
+  return rpcFrame({ messages: [message] })
 }
 
 /** Opens a gossip stream as gossipsub would and writes to it directly. */
