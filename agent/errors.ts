@@ -106,6 +106,7 @@ export const AGENT_ERRORS = defineErrors('agent', {
     hint: 'Run again with --keep DIR, then: gapmesh doctor --home DIR/node-1 --key-file DIR/node-1.key',
   },
 
+  AGENT_RECORD_MISPLACED: { message: 'the record came on the topic of another type', action: 'reject' },
   AGENT_NODE_NOT_APPENDING: {
     message: 'this node may not extend its chain',
     hint: 'gapmesh status tells why; run gapmesh doctor --home DIR with the agent stopped.',

@@ -6,4 +6,4 @@ import { join } from 'node:path'
 const root = join(import.meta.dirname, '..')
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 execFileSync(join(root, 'node_modules/.bin/tsc'), ['-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit' })
-copyFileSync(join(root, 'agent/demo/sample-eve.json'), join(root, 'dist/agent/demo/sample-eve.json'))
+copyFileSync(join(root, 'agent/demo/sample-eve.ndjson'), join(root, 'dist/agent/demo/sample-eve.ndjson'))

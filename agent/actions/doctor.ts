@@ -4,7 +4,7 @@ import { openDatabase } from '../../core/store/index.ts'
 import { checkLedger } from '../../ledger/store/index.ts'
 import { parseChain } from '../../records/path/index.ts'
 import { openRecordStore } from '../../records/store/index.ts'
-import { type Action, type CommandContext, table, timeText } from '../cli/index.ts'
+import { type Action, type CommandContext, type KeystoreOptions, table, timeText } from '../cli/index.ts'
 import { type AgentConfig, loadConfig } from '../config/index.ts'
 import { type NodeHome, type NodeIdentity, nodeHome, readIdentity } from '../node/home.ts'
 import { openNodeKeys } from '../node/keys.ts'
@@ -22,7 +22,7 @@ interface Finding {
 const DAY_MS = 86_400_000
 
 /** `gapmesh doctor`: looks at everything in a home whose agent is stopped, changes nothing, exits 1 when something is wrong. */
-export const doctor: Action<Record<never, never>> = async (_options, context) => {
+export const doctor: Action<KeystoreOptions> = async (options, context) => {
   const home = nodeHome(context.home)
   const findings: Finding[] = []
   const step = async <Result>(
@@ -42,7 +42,7 @@ export const doctor: Action<Record<never, never>> = async (_options, context) =>
   const identity = await step('identity', () => checkIdentity(home))
   if (identity !== undefined) {
     await step('certificate', () => checkCertificate(identity))
-    await step('store', () => checkStores({ home, identity, config, context }))
+    await step('store', () => checkStores({ home, identity, config, options, context }))
   }
   for (const path of [...(config?.['ingest.eve'] ?? []), ...(config?.['ingest.zeek'] ?? [])]) {
     await step(`input ${path}`, async () => ({ result: await access(path, constants.R_OK), detail: 'readable' }))
@@ -76,15 +76,19 @@ interface StoreCheck {
   readonly home: NodeHome
   readonly identity: NodeIdentity
   readonly config: AgentConfig | undefined
+  readonly options: KeystoreOptions
   readonly context: CommandContext
 }
 
 /** Opens keys and database, walks chains with payloads and signatures, and every record with its index entries. */
-async function checkStores({ home, identity, config, context }: StoreCheck) {
+async function checkStores({ home, identity, config, options, context }: StoreCheck) {
   const dependencies = systemDependencies()
   const { provider, clock, logger } = dependencies
   const { mesh, nodeId, rootFingerprint, pseudonymEpoch } = identity
-  const secrets = { passphraseFile: config?.['keystore.passphrase_file'], keyFile: config?.['keystore.key_file'] }
+  const secrets = {
+    passphraseFile: options.passphraseFile ?? config?.['keystore.passphrase_file'],
+    keyFile: options.keyFile ?? config?.['keystore.key_file'],
+  }
   const unlock = await unlockWith(secrets, context, { prompt: 'Passphrase of the keystore', create: false })
   const { sealer } = await openNodeKeys({ directory: home.keystore, unlock, pseudonymEpoch }, dependencies)
   const database = await openDatabase(home.database)

@@ -61,6 +61,6 @@ export interface CliActions {
   readonly caServe: Action<CaServeOptions>
   readonly nodeEnroll: Action<NodeEnrollOptions>
   readonly run: Action<RunOptions>
-  readonly doctor: Action<Record<never, never>>
+  readonly doctor: Action<KeystoreOptions>
   readonly demo: Action<DemoOptions>
 }

@@ -4,7 +4,7 @@ import { type Clock, silentLogger } from '../../core/index.ts'
 import { Ingest, type IngestInput } from '../ingest/index.ts'
 
 /** The log that the demo replays when it is given none; written for this purpose. */
-export const SAMPLE = join(import.meta.dirname, 'sample-eve.json')
+export const SAMPLE = join(import.meta.dirname, 'sample-eve.ndjson')
 
 const LOOKED_AT_BYTES = 65_536
 

@@ -3,6 +3,7 @@ import type { SignatureProvider } from '../../crypto/index.ts'
 import type { RecordPort, Sender, Verdict } from '../../overlay/index.ts'
 import { decodeRecord, type RecordTrust, refusesContent, type VerifiedRecord, verify } from '../../records/index.ts'
 import type { RecordStore } from '../../records/store/index.ts'
+import { AGENT_ERRORS } from '../errors.ts'
 import type { MeshTrust } from './trust.ts'
 
 /** How long the id of a record that was refused for its content is not fetched again, in milliseconds. */
@@ -47,6 +48,8 @@ export class RecordInbox implements RecordPort {
     try {
       const input = { record, trust: this.#recordTrust, clock }
       const verified = await verify(input, { provider, paths: trust.paths })
+      // A record on the topic of another type would jump the queue of that type.
+      if (from.topic !== undefined && from.topic !== verified.type) return this.#misplaced()
       if (!(await records.admit(verified, clock.now()))) return this.#duplicate()
       this.counters.admitted += 1
       this.#dependencies.onAdmitted(verified, from)
@@ -89,6 +92,11 @@ export class RecordInbox implements RecordPort {
 
   chainsFor(ids: readonly Uint8Array[]) {
     return this.#dependencies.records.chainsFor(ids)
+  }
+
+  #misplaced(): Verdict {
+    this.#count(AGENT_ERRORS.create('AGENT_RECORD_MISPLACED'))
+    return 'reject'
   }
 
   #duplicate(): Verdict {

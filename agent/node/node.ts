@@ -1,5 +1,5 @@
 import { type Clock, CORE_ERRORS, type Logger, type RandomSource, sleep } from '../../core/index.ts'
-import { type Database, openDatabase } from '../../core/store/index.ts'
+import { type Database, openDatabase, RESERVE_BYTES } from '../../core/store/index.ts'
 import { createNativeProvider, type SignatureProvider } from '../../crypto/index.ts'
 import type { KeystoreUnlock } from '../../crypto/store/index.ts'
 import { type Ledger, ledgerPort } from '../../ledger/index.ts'
@@ -82,6 +82,7 @@ export class RunningNode {
   #parts: NodeParts | undefined
   #ownHead: OwnHeadQuestion | undefined
   #appending: AppendState = 'asking'
+  #lostBlocks = 0
   #settled: Promise<void> = Promise.resolve()
   #reading: Promise<void> = Promise.resolve()
 
@@ -112,6 +113,11 @@ export class RunningNode {
   /** This node's own certificate. */
   get certificate(): Certificate {
     return this.parts.certificate
+  }
+
+  /** Own blocks that records name and that neither this node nor a peer holds: a disk lost them before they travelled. */
+  get lostBlocks(): number {
+    return this.#lostBlocks
   }
 
   get appending(): AppendState {
@@ -164,7 +170,7 @@ export class RunningNode {
       { directory: home.keystore, unlock, pseudonymEpoch: identity.pseudonymEpoch },
       { provider, clock, random },
     )
-    const database = await openDatabase(home.database)
+    const database = await openDatabase(home.database, { reserveBytes: RESERVE_BYTES })
     this.#opened.push(() => database.close())
     const records = await openRecordStore({}, { database, clock, logger })
     this.#opened.push(() => records.close())
@@ -172,7 +178,7 @@ export class RunningNode {
   }
 
   async #openMesh(foundation: Pick<NodeParts, 'identity' | 'provider' | 'keys' | 'database' | 'records'>) {
-    const { clock, logger } = this.#dependencies
+    const { clock, random, logger } = this.#dependencies
     const { identity, provider, keys, database, records } = foundation
     const { mesh, nodeId, rootFingerprint } = identity
     const chain = parseChain(identity.chain)
@@ -207,7 +213,7 @@ export class RunningNode {
     const signer = { mesh, rootFingerprint, identityKey: keys.identityKey, deviceKey: keys.deviceKey }
     const publisher = new Publisher(
       { nodeId, certificate, signer, lifetimeMs: this.config['storage.records.retention_days'] * DAY_MS },
-      { clock, logger, database, ledger, records, overlay, onPublished: (record) => this.#tell(record) },
+      { clock, random, logger, database, ledger, records, overlay, onPublished: (record) => this.#tell(record) },
     )
     return { certificate, trust, ledger, inbox, overlay, publisher, ingest: await this.#createIngest(foundation) }
   }
@@ -309,9 +315,22 @@ export class RunningNode {
     if (this.#appending === 'damaged' || this.#ownHead === undefined) return
     const outcome = await this.#ownHead.settle(this.#stopping.signal)
     this.#appending = outcome === 'append' ? 'appending' : 'forked'
+    this.#countLostBlocks()
     if (outcome === 'forked') {
       this.#dependencies.logger.error({}, 'Peers hold another block of this node at one number; nothing is appended')
     }
+  }
+
+  /** Records name the blocks under them: blocks that nobody has any more are lost for good, and somebody should know. */
+  #countLostBlocks(): void {
+    const { ledger, records, identity } = this.parts
+    const published = records.headOf(identity.nodeId, 'anomaly')?.sequence ?? 0
+    this.#lostBlocks = Math.max(0, published - (ledger.head(identity.nodeId)?.seq ?? 0))
+    if (this.#lostBlocks === 0) return
+    this.#dependencies.logger.error(
+      { blocks: this.#lostBlocks },
+      'Published blocks of this node are lost; no peer has them',
+    )
   }
 
   async #readLogs(): Promise<void> {

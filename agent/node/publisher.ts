@@ -1,7 +1,7 @@
-import type { Clock, Logger } from '../../core/index.ts'
-import { utf8 } from '../../core/index.ts'
-import { type Database, ROOM } from '../../core/store/index.ts'
-import type { Ledger, Microblock, PreparedAppend } from '../../ledger/index.ts'
+import { type Clock, encodeCbor, type Logger, type RandomSource } from '../../core/index.ts'
+import type { Database } from '../../core/store/index.ts'
+import type { Microblock } from '../../ledger/index.ts'
+import type { Ledger, PreparedAppend } from '../../ledger/store/index.ts'
 import type { Overlay } from '../../overlay/index.ts'
 import {
   type AnomalySignature,
@@ -12,7 +12,7 @@ import {
 } from '../../records/index.ts'
 import type { Certificate } from '../../records/path/index.ts'
 import type { RecordStore } from '../../records/store/index.ts'
-import type { IngestEvent, InputPosition } from '../ingest/index.ts'
+import { type IngestEvent, type InputPosition, storePositions } from '../ingest/index.ts'
 
 export interface PublisherOptions {
   readonly nodeId: string
@@ -24,6 +24,7 @@ export interface PublisherOptions {
 
 export interface PublisherDependencies {
   readonly clock: Clock
+  readonly random: RandomSource
   readonly logger: Logger
   readonly database: Database
   readonly ledger: Ledger
@@ -38,6 +39,8 @@ export interface Published {
   readonly record: CheckedRecord
   readonly blocks: readonly Microblock[]
 }
+
+const SALT_BYTES = 16
 
 /** Turns events into accepted records: blocks, payloads, record and read positions in one synced commit, then announces. */
 export class Publisher {
@@ -57,7 +60,8 @@ export class Publisher {
    */
   async publish(events: readonly IngestEvent[], positions: readonly InputPosition[] = []): Promise<Published> {
     let record: CheckedRecord | undefined
-    const blocks = await this.#dependencies.ledger.append(events, async (prepared) => {
+    const salted = events.map(({ eventType, payload }) => ({ eventType, payload: this.#salted(payload) }))
+    const blocks = await this.#dependencies.ledger.append(salted, async (prepared) => {
       record = await this.#sign(events, prepared)
       await this.#commit(record, prepared, positions)
     })
@@ -69,7 +73,13 @@ export class Publisher {
 
   /** Stores read positions when no event came with them. */
   async advance(positions: readonly InputPosition[]): Promise<void> {
-    if (positions.length > 0) await this.#dependencies.database.commit(this.#positionOperations(positions))
+    const { database } = this.#dependencies
+    if (positions.length > 0) await database.commit(storePositions(database, positions))
+  }
+
+  /** dCBOR [salt, payload]: the hash in the block travels, and must not confirm a guess of the addresses in the payload. */
+  #salted(payload: Uint8Array): Uint8Array {
+    return encodeCbor([this.#dependencies.random.bytes(SALT_BYTES), payload])
   }
 
   async #sign(events: readonly IngestEvent[], { blocks }: PreparedAppend): Promise<CheckedRecord> {
@@ -104,17 +114,12 @@ export class Publisher {
     const admission = records.admitOperations(record, clock.now())
     if (admission === undefined) throw new TypeError('an own record was there before it was made')
     try {
-      await database.commit([...prepared.operations, ...admission.operations, ...this.#positionOperations(positions)])
+      await database.commit([...prepared.operations, ...admission.operations, ...storePositions(database, positions)])
       admission.committed()
     } catch (error) {
       admission.failed()
       throw error
     }
-  }
-
-  #positionOperations(positions: readonly InputPosition[]) {
-    const room = this.#dependencies.database.room(ROOM.readPositions)
-    return positions.map(({ input, position }) => room.put(utf8(input), position))
   }
 
   /** What gossip does not carry now, catch-up carries later: a failure here loses nothing. */

@@ -53,6 +53,7 @@ function warningsOf(node: RunningNode): string[] {
   if (node.appending === 'asking') warnings.push('waiting for peers to tell what they know of this chain')
   if (node.appending === 'damaged') warnings.push('the ledger is damaged, nothing is appended: run gapmesh doctor')
   if (node.appending === 'forked') warnings.push('two blocks of this node stand at one number: an operator must decide')
+  if (node.lostBlocks > 0) warnings.push(`${node.lostBlocks} published blocks of this node are lost`)
   const { missing } = records.counts()
   if (missing > 0) warnings.push(`${missing} records are missing from the store; peers are asked for them`)
   const { missingInGossip } = overlay.state()

@@ -5,7 +5,7 @@ import type { Severity } from '../../records/index.ts'
 
 export const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url))
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-export const SAMPLE = fileURLToPath(new URL('../../agent/demo/sample-eve.json', import.meta.url))
+export const SAMPLE = fileURLToPath(new URL('../../agent/demo/sample-eve.ndjson', import.meta.url))
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 

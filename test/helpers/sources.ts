@@ -82,7 +82,7 @@ const IMPORTING = [
 
 function specifierOf(node: Node): string | undefined {
   if (!IMPORTING.includes(node.type)) return undefined
-  const source = (node['source'] ?? node['argument']) as { value?: unknown } | null | undefined
+  const source = (node.source ?? node.argument) as { value?: unknown } | null | undefined
   return typeof source?.value === 'string' ? source.value : undefined
 }
 
@@ -110,19 +110,19 @@ const AMBIENT_CALLS = new Set([
 function ambientOf(node: Node): string | undefined {
   if (
     node.type === 'NewExpression' &&
-    nameOf(node['callee'] as Node) === 'Date' &&
-    (node['arguments'] as unknown[]).length === 0
+    nameOf(node.callee as Node) === 'Date' &&
+    (node.arguments as unknown[]).length === 0
   ) {
     return 'new Date'
   }
   if (node.type !== 'CallExpression') return undefined
-  const name = nameOf(node['callee'] as Node)?.replace(/^globalThis\./, '')
+  const name = nameOf(node.callee as Node)?.replace(/^globalThis\./, '')
   return name !== undefined && AMBIENT_CALLS.has(name) ? name : undefined
 }
 
 function nameOf(node: Node): string | undefined {
-  if (node.type === 'Identifier') return node['name'] as string
-  if (node.type !== 'MemberExpression' || node['computed'] === true) return undefined
-  const object = nameOf(node['object'] as Node)
-  return object === undefined ? undefined : `${object}.${(node['property'] as Node)['name']}`
+  if (node.type === 'Identifier') return node.name as string
+  if (node.type !== 'MemberExpression' || node.computed === true) return undefined
+  const object = nameOf(node.object as Node)
+  return object === undefined ? undefined : `${object}.${(node.property as Node).name}`
 }

@@ -3,6 +3,7 @@ import { describeValues, flagOf, isList, OPTIONS, type OptionSpec } from '../../
 import type { DemoOptions } from '../actions.ts'
 import { collect, parseWhole } from '../parse.ts'
 import { type CommandRunner, examples, withCommonOptions } from '../runner.ts'
+import { keystoreOptions, withKeystoreOptions } from './keystore-options.ts'
 
 /** Adds `run`, `status`, `doctor` and `demo`. */
 export function registerTop(program: Command, runner: CommandRunner): void {
@@ -10,9 +11,11 @@ export function registerTop(program: Command, runner: CommandRunner): void {
   const status = withCommonOptions(
     program.command('status').description('what the running agent sees and does'),
   ).action(() => runner.run(status, async (context) => (await import('../control-actions.ts')).showStatus(context)))
-  const doctor = withCommonOptions(
-    program.command('doctor').description('check home, keys, certificate, store and inputs; changes nothing'),
-  ).action(() => runner.perform(doctor, 'doctor', {}))
+  const doctor = withKeystoreOptions(
+    withCommonOptions(
+      program.command('doctor').description('check home, keys, certificate, store and inputs of a stopped agent'),
+    ),
+  ).action(() => runner.perform(doctor, 'doctor', keystoreOptions(doctor)))
   registerDemo(program, runner)
 }
 
