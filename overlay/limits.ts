@@ -74,6 +74,8 @@ export const MAX_ADMISSION_SIGNATURES = 2
 
 /** Most features a node names in its admission statement, and the longest name in bytes. */
 export const MAX_FEATURES = 16
+
+/** Longest name of an optional ability in an admission statement, in bytes. */
 export const MAX_FEATURE_BYTES = 32
 
 /** Longest error code that one side tells the other, in characters. */
