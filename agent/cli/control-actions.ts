@@ -118,7 +118,7 @@ function toFilter(options: FilterOptions): RecordFilter {
 function statusText(status: StatusResult): string {
   const { peers, records, ledger, ingest, traffic } = status
   const rows: [string, string][] = [
-    ['node', `${status.nodeId} (${status.role}) in ${status.mesh}`],
+    ['node', `${status.nodeId} (${status.roles.join(', ')}) in ${status.mesh}`],
     ['peer id', status.peerId],
     ['version', status.version],
     ['running since', timeText(status.startedAtMs)],

@@ -20,23 +20,10 @@ export interface OptionSpec {
 /** Every option, in the order of the reference page. */
 export const OPTIONS = [
   {
-    key: 'node.role',
-    type: 'choice',
-    choices: ['edge', 'validator', 'both'],
-    default: 'edge',
-    description: 'What this node does: report what it sees, vote on checkpoints, or both.',
-  },
-  {
     key: 'mesh.listen',
     type: 'multiaddr-list',
     default: ['/ip4/0.0.0.0/tcp/4701'],
     description: 'Addresses on which peers connect. An empty list: this node only dials.',
-  },
-  {
-    key: 'mesh.announce',
-    type: 'multiaddr-list',
-    default: [],
-    description: 'Addresses told to peers instead of the ones listened on, for a node behind address translation.',
   },
   {
     key: 'mesh.bootstrap',
@@ -134,15 +121,6 @@ export const OPTIONS = [
     default: 30,
     unit: 'days',
     description: 'Lifetime of the anomaly records this node signs; every node drops them afterwards.',
-  },
-  {
-    key: 'storage.payloads.retention_days',
-    type: 'integer',
-    min: 1,
-    max: 1825,
-    default: 90,
-    unit: 'days',
-    description: 'How long the events themselves are kept on this node.',
   },
   {
     key: 'keystore.passphrase_file',

@@ -110,7 +110,8 @@ export interface StatusResult {
   readonly version: string
   readonly nodeId: string
   readonly mesh: string
-  readonly role: string
+  /** Of its certificate. */
+  readonly roles: readonly string[]
   readonly peerId: string
   readonly startedAtMs: number
   readonly addresses: readonly string[]

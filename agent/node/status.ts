@@ -15,7 +15,7 @@ export async function nodeStatus(node: RunningNode): Promise<StatusResult> {
     version: packageVersion(),
     nodeId: identity.nodeId,
     mesh: identity.mesh,
-    role: node.config['node.role'],
+    roles: leaf.roles,
     peerId: overlay.peerId,
     startedAtMs: node.startedAtMs,
     addresses: overlay.addresses(),

@@ -278,7 +278,7 @@ t.test('status and nodes', async (t) => {
       version: '1.2.3',
       nodeId: 'sensor-1',
       mesh: 'north-grid',
-      role: 'edge',
+      roles: ['node'],
       peerId: '12D3KooW',
       startedAtMs: 0,
       addresses: ['/ip4/192.0.2.1/tcp/4701'],
@@ -307,7 +307,7 @@ t.test('status and nodes', async (t) => {
     }),
   })
   const status = await gapmesh(['status', '--home', home])
-  t.match(status.out, /^node +sensor-1 \(edge\) in north-grid$/m)
+  t.match(status.out, /^node +sensor-1 \(node\) in north-grid$/m)
   t.match(status.out, /^certificate until +8640000000000001$/m, 'a time beyond all dates')
   t.match(status.out, /^refused +2 RECORDS_SIGNATURE$/m)
   t.match(status.out, /^ingest +7 read, 7 kept$/m)

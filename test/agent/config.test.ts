@@ -37,7 +37,7 @@ t.test('defaults', async (t) => {
 t.test('a file: nested and dotted keys, lists, variables, relative paths', async (t) => {
   const file = `
 # all of this is allowed
-node: {role: both}
+log: {level: warn}
 gossip.max_peers: 7
 mesh:
   mdns: false
@@ -52,7 +52,7 @@ storage:
   const env = { PEER: '12D3KooW', NAME: 'suricata', WINDOW: '100' }
   const config = await load(t, { file, env })
   t.match(config, {
-    'node.role': 'both',
+    'log.level': 'warn',
     'gossip.max_peers': 7,
     'mesh.mdns': false,
     'mesh.bootstrap': ['/dns4/relay.example/tcp/4701/p2p/12D3KooW'],
@@ -97,13 +97,17 @@ t.test('errors name file, line, column and key', async (t) => {
     'All keys: docs/configuration.md, or gapmesh run --help',
   )
   await fails(`ingest: {eve: [/a, "\${NO_SUCH}"]}\n`, 'AGENT_CONFIG_ENV', /:1:20: NO_SUCH$/)
-  await fails('node: [edge]\n', 'AGENT_CONFIG_YAML', /:1:7: node must be a map/)
+  await fails('mesh: [edge]\n', 'AGENT_CONFIG_YAML', /:1:7: mesh must be a map/)
   await fails('- a\n', 'AGENT_CONFIG_YAML', /:1:1: the file must be a map/)
   await fails('log: {level: info\n', 'AGENT_CONFIG_YAML', /config\.yaml:\d+:\d+: /)
   await fails('log: {level: a}\nlog: {level: b}\n', 'AGENT_CONFIG_YAML', /:2:1: /)
   await fails('log.level: info\nlog: {level: info}\n', 'AGENT_CONFIG_YAML', /:2:7: log\.level is given twice/)
   await fails('a: &x 1\nlog: {level: *x}\n', 'AGENT_CONFIG_UNKNOWN_KEY', /:1:1: a$/)
-  await fails('log: {level: &x info}\nnode: {role: *x}\n', 'AGENT_CONFIG_YAML', /:2:14: aliases are not used here/)
+  await fails(
+    'log: {level: &x info}\ningest: {overload: *x}\n',
+    'AGENT_CONFIG_YAML',
+    /:2:20: aliases are not used here/,
+  )
   await fails('log: {level: {a: 1}}\n', 'AGENT_CONFIG_YAML', /:1:14: log\.level holds no keys/)
   await fails(
     'log: {level: loud}\n',
@@ -135,7 +139,7 @@ t.test('caps, and files that are not there', async (t) => {
 
 t.test('whatever the file holds, only catalogued errors come out', async (t) => {
   const path = join(t.testdir({}), 'config.yaml')
-  const valid = `node: {role: both}\nmesh:\n  listen: [/ip4/0.0.0.0/tcp/1]\ngossip:\n  max_peers: \${N}\n`
+  const valid = `ingest: {overload: shed}\nmesh:\n  listen: [/ip4/0.0.0.0/tcp/1]\ngossip:\n  max_peers: \${N}\n`
   const edit = fc.tuple(fc.nat(valid.length - 1), fc.constantFrom(...'{}[]:&*!|>%@`"\'#\n\t -?,$x0'))
   let refused = 0
   await fc.assert(
