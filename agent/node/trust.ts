@@ -44,8 +44,10 @@ export class MeshTrust implements PeerGate {
   readonly #options: MeshTrustOptions
   readonly #dependencies: MeshTrustDependencies
   readonly #members = new Map<string, Member>()
-  /** Alternative key of each known leaf, by node_id and hexadecimal key id. */
+  /** SPKI of the alternative key of each known leaf, by node_id and hexadecimal key id. */
   readonly #deviceKeys = new Map<string, Uint8Array>()
+  /** Those that were asked for, imported once. */
+  readonly #imported = new Map<string, PublicKey>()
   readonly #revocations = noRevocations()
 
   constructor(options: MeshTrustOptions, dependencies: MeshTrustDependencies) {
@@ -97,8 +99,13 @@ export class MeshTrust implements PeerGate {
 
   /** The device key with this id that a certificate of the node carries, or carried. */
   findKey(nodeId: string, keyId: Uint8Array): PublicKey | undefined {
-    const spki = this.#deviceKeys.get(keyName(nodeId, keyId))
-    return spki === undefined ? undefined : this.#dependencies.provider.importPublic(spki)
+    const name = keyName(nodeId, keyId)
+    const known = this.#imported.get(name)
+    const spki = this.#deviceKeys.get(name)
+    if (known !== undefined || spki === undefined) return known
+    const key = this.#dependencies.provider.importPublic(spki)
+    this.#imported.set(name, key)
+    return key
   }
 
   /** Everyone known, by node_id. */

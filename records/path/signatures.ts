@@ -20,6 +20,8 @@ export interface LeafKeys {
 export class PathCache {
   readonly #maxPaths: number
   readonly #paths = new Map<string, LeafKeys>()
+  /** Upper ends of paths, from an authority to the root: every node of a mesh shares them. */
+  readonly #authorities = new Set<string>()
 
   /** @param maxPaths most paths remembered; default {@link MAX_CACHED_PATHS} */
   constructor(maxPaths: number = MAX_CACHED_PATHS) {
@@ -43,6 +45,17 @@ export class PathCache {
     if (this.#paths.size > this.#maxPaths && oldest !== undefined) this.#paths.delete(oldest)
   }
 
+  /** True when the signatures from this authority up to the root held. */
+  hasAuthority(key: string): boolean {
+    return this.#authorities.has(key)
+  }
+
+  addAuthority(key: string): void {
+    this.#authorities.add(key)
+    const oldest = this.#authorities.values().next().value
+    if (this.#authorities.size > this.#maxPaths && oldest !== undefined) this.#authorities.delete(oldest)
+  }
+
   #touch(key: string, keys: LeafKeys): void {
     this.#paths.delete(key)
     this.#paths.set(key, keys)
@@ -59,7 +72,7 @@ export async function verifySignatures(
   dependencies: { provider: SignatureProvider; cache?: PathCache | undefined },
 ): Promise<LeafKeys> {
   const { provider, cache } = dependencies
-  const key = path.chain.map((certificate) => toHex(certificate.fingerprint)).join(':')
+  const key = keyFrom(path, 0)
   const known = cache?.get(key)
   if (known !== undefined) return known
   const keys = {
@@ -68,9 +81,23 @@ export async function verifySignatures(
   }
   await verifyOverlayKey(path.leaf, provider)
   // From the root down: a key is believed only once the certificate that names it is.
-  for (let at = path.chain.length - 1; at >= 0; at -= 1) await verifyLink(path, at, provider)
+  for (let at = path.chain.length - 1; at > 0; at -= 1) {
+    const authority = keyFrom(path, at)
+    if (cache?.hasAuthority(authority)) continue
+    await verifyLink(path, at, provider)
+    cache?.addAuthority(authority)
+  }
+  await verifyLink(path, 0, provider)
   cache?.set(key, keys)
   return keys
+}
+
+/** The fingerprints of a path from one of its certificates up to the root. */
+function keyFrom(path: Path, at: number): string {
+  return path.chain
+    .slice(at)
+    .map((certificate) => toHex(certificate.fingerprint))
+    .join(':')
 }
 
 async function verifyLink(path: Path, at: number, provider: SignatureProvider): Promise<void> {
