@@ -1,3 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
 /** One line of the benchmark table: a measured value beside its floor, measured in the same run. */
 export interface BenchRow {
   readonly name: string
@@ -10,37 +14,74 @@ export interface BenchRow {
   readonly ratio: number
   /** Such as `<= 1.1` or `>= 0.7`, on the ratio; empty for a row that is only shown. */
   readonly aim: string
+  /** True also for a row without an aim. */
   readonly met: boolean
 }
 
-/** A benchmark: what it is called on the command line and how it is run. */
+/** A benchmark: what it is called on the command line, the rows it gives, and how it is run. */
 export interface Benchmark {
   readonly name: string
+  /** Names of its rows, in order. */
+  readonly rows: readonly string[]
   readonly run: () => Promise<readonly BenchRow[]>
 }
 
-/** Makes a row; `aim` is on the ratio of value to floor. */
-export function row(input: { name: string; value: number; floor: number; unit: string; aim: string }): BenchRow {
-  const ratio = input.value / input.floor
-  return { ...input, value: round(input.value), floor: round(input.floor), ratio: round(ratio), met: meets(ratio, input.aim) }
+/** What a row is made of. */
+export interface RowInput {
+  readonly name: string
+  readonly value: number
+  readonly floor: number
+  readonly unit: string
+  /** On the ratio of value to floor: `<= 1.1`, `>= 0.7`, or empty. */
+  readonly aim: string
+}
+
+/**
+ * Makes a row.
+ * @throws {TypeError} when the aim is not one
+ */
+export function row({ name, value, floor, unit, aim }: RowInput): BenchRow {
+  const ratio = value / floor
+  return { name, value: round(value), unit, floor: round(floor), ratio: round(ratio), aim, met: meets(ratio, aim) }
 }
 
 function meets(ratio: number, aim: string): boolean {
+  if (aim === '') return true
   const match = /^(<=|>=) ([0-9.]+)$/.exec(aim)
   if (match === null) throw new TypeError(`not an aim: ${aim}`)
   return match[1] === '<=' ? ratio <= Number(match[2]) : ratio >= Number(match[2])
 }
 
+/** Four digits are more than any of these figures is good for. */
 function round(value: number): number {
   return Number(value.toPrecision(4))
 }
 
-/** The middle one of the sorted values. */
+/** Rows as a table for people. */
+export function table(rows: readonly BenchRow[]): string {
+  const cells = rows.map(({ name, value, floor, unit, ratio, aim, met }) => {
+    const verdict = aim === '' ? '' : met ? 'yes' : 'no'
+    return [name, `${value} ${unit}`, `${floor} ${unit}`, `${ratio} ×`, aim, verdict]
+  })
+  const lines = [['what', 'measured', 'floor', 'ratio', 'aim', 'met'], ...cells]
+  const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? []
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** The middle one of the sorted values; of an even number, the mean of the two in the middle. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted[Math.floor(sorted.length / 2)]
-  if (middle === undefined) throw new TypeError('no values')
-  return middle
+  const upper = sorted[Math.floor(sorted.length / 2)]
+  const lower = sorted[Math.floor((sorted.length - 1) / 2)]
+  if (upper === undefined || lower === undefined) throw new TypeError('no values')
+  return (upper + lower) / 2
 }
 
 /** Milliseconds that `work` takes. */
@@ -50,25 +91,43 @@ export async function timeMs(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - started
 }
 
+/** Subject and floor of one row: each makes one measurement of equal work. */
+export interface Turns {
+  /** Rounds that count; one more, the first, warms up. */
+  readonly rounds: number
+  readonly subject: () => Promise<number>
+  readonly floor: () => Promise<number>
+}
+
 /**
- * Times subject and floor by turns, so that noise of the machine falls on both, and returns the medians in milliseconds.
- * The first round warms up and does not count.
+ * Measures subject and floor by turns, changing which goes first, so that the machine's noise and whatever one leaves
+ * behind for the other (garbage, a warm cache) fall on both. Answers the median of each.
  */
-export async function byTurns(rounds: number, subject: () => Promise<unknown>, floor: () => Promise<unknown>): Promise<{ subjectMs: number; floorMs: number }> {
-  const subjectMs: number[] = []
-  const floorMs: number[] = []
+export async function byTurns({ rounds, subject, floor }: Turns): Promise<{ value: number; floor: number }> {
+  const values: number[] = []
+  const floors: number[] = []
   for (let round = 0; round <= rounds; round += 1) {
-    const floorTime = await timeMs(floor)
-    const subjectTime = await timeMs(subject)
-    if (round === 0) continue
-    floorMs.push(floorTime)
-    subjectMs.push(subjectTime)
+    const turns = [async () => values.push(await subject()), async () => floors.push(await floor())]
+    for (const turn of round % 2 === 0 ? turns : turns.reverse()) await turn()
   }
-  return { subjectMs: median(subjectMs), floorMs: median(floorMs) }
+  return { value: median(values.slice(1)), floor: median(floors.slice(1)) }
+}
+
+/** Microseconds that one of `count` jobs takes, `width` at a time. */
+export async function microsecondsEach(
+  count: number,
+  width: number,
+  job: (index: number) => Promise<unknown>,
+): Promise<number> {
+  return ((await timeMs(() => inParallel(count, width, job))) * 1000) / count
 }
 
 /** Runs `count` jobs, `width` at a time. */
-export async function inParallel(count: number, width: number, job: (index: number) => Promise<unknown>): Promise<void> {
+export async function inParallel(
+  count: number,
+  width: number,
+  job: (index: number) => Promise<unknown>,
+): Promise<void> {
   let next = 0
   const worker = async () => {
     while (next < count) {
@@ -78,4 +137,14 @@ export async function inParallel(count: number, width: number, job: (index: numb
     }
   }
   await Promise.all(Array.from({ length: width }, worker))
+}
+
+/** Runs `work` with a directory of its own, which is gone afterwards. */
+export async function inTemporaryDirectory<Result>(work: (directory: string) => Promise<Result>): Promise<Result> {
+  const directory = await mkdtemp(join(tmpdir(), 'gapmesh-bench-'))
+  try {
+    return await work(directory)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
 }

@@ -30,11 +30,12 @@ async function scriptOf(snippet: string, log: string): Promise<string> {
   const lines = snippet
     .replaceAll('127.0.0.1:8443', `127.0.0.1:${await freePort()}`)
     .replace('/var/log/suricata/eve.json', log)
-    .replace(' &\n', ' & ca=$!\nuntil gapmesh ca status --home ca > ca.txt 2>&1; do kill -0 $ca; sleep 0.1; done\n')
+    .replace(' &\n', ' > ca.txt & ca=$!\nuntil grep -qs open ca.txt; do kill -0 $ca; sleep 0.1; done\n')
     .replace(/^(gapmesh run .*)$/m, '$1 --mesh-listen /ip4/127.0.0.1/tcp/0 --mesh-mdns false > agent.txt & agent=$!')
   return `set -e
+trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
 ${lines}
-until grep -q sensor-1 agent.txt; do kill -0 $agent; sleep 0.1; done
+until grep -qs sensor-1 agent.txt; do kill -0 $agent; sleep 0.1; done
 gapmesh status --home sensor-1
 kill $agent $ca
 wait $agent $ca

@@ -1,0 +1,15 @@
+import { agentBenchmark } from './agent.ts'
+import { handshakeBenchmark } from './handshake.ts'
+import type { Benchmark } from './harness.ts'
+import { ledgerBenchmark } from './ledger.ts'
+import { recordsBenchmark } from './records.ts'
+import { stormBenchmark } from './storm.ts'
+
+/** Every benchmark, in the order in which they run. */
+export const BENCHMARKS: readonly Benchmark[] = [
+  recordsBenchmark,
+  ledgerBenchmark,
+  stormBenchmark,
+  handshakeBenchmark,
+  agentBenchmark,
+]
