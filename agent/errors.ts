@@ -53,6 +53,7 @@ export const AGENT_ERRORS = defineErrors('agent', {
   AGENT_CONTROL_TIMEOUT: { message: 'the agent did not answer in time' },
   AGENT_CONTROL_CLOSED: { message: 'the agent closed the connection before it answered' },
   AGENT_CONTROL_MESSAGE: { message: 'the message on the control socket is malformed' },
+  AGENT_CONTROL_PARAMETER: { message: 'the request is not allowed' },
   AGENT_CONTROL_TOO_LARGE: { message: 'the message on the control socket is larger than its cap' },
   AGENT_CONTROL_METHOD: {
     message: 'the agent does not know this request',
@@ -71,6 +72,10 @@ export const AGENT_ERRORS = defineErrors('agent', {
   AGENT_RECORD_UNKNOWN: {
     message: 'this node holds no such record',
     hint: 'gapmesh record list shows the ids of those it holds.',
+  },
+  AGENT_RECORD_AMBIGUOUS: {
+    message: 'the ids of several records begin so',
+    hint: 'Give more digits of the id.',
   },
 
   AGENT_HOME_NOT_ENROLLED: {
@@ -91,12 +96,20 @@ export const AGENT_ERRORS = defineErrors('agent', {
     message: 'a passphrase is needed and there is no terminal to ask on',
     hint: 'Give --passphrase-file FILE or set GAPMESH_PASSPHRASE.',
   },
-  AGENT_CLI_SECRET_EMPTY: { message: 'the passphrase is empty' },
+  AGENT_CLI_TOKEN_NONE: {
+    message: 'an enrolment token is needed and there is no terminal to ask on',
+    hint: 'Give --token-file FILE or set GAPMESH_TOKEN.',
+  },
+  AGENT_CLI_SECRET_EMPTY: { message: 'the passphrase or token is empty' },
   AGENT_CLI_SECRET_MISMATCH: { message: 'the two passphrases differ' },
-  AGENT_CLI_SECRET_FILE: { message: 'the passphrase file cannot be read' },
-  AGENT_CLI_SECRET_LENGTH: { message: 'the passphrase is longer than its cap' },
+  AGENT_CLI_SECRET_FILE: { message: 'the file of the passphrase or token cannot be read' },
+  AGENT_CLI_SECRET_LENGTH: { message: 'the passphrase or token is longer than its cap' },
   AGENT_CLI_INTERRUPTED: { message: 'interrupted' },
 
+  AGENT_DEMO_INPUT: {
+    message: 'the log for the demo cannot be used',
+    hint: 'Name a Suricata EVE log, or a Zeek notice or weird log, with at least one alert in it.',
+  },
   AGENT_DEMO_PROCESS: {
     message: 'a process of the demo ended early',
     hint: 'Run again with --keep DIR and look at the homes in it.',
@@ -107,6 +120,14 @@ export const AGENT_ERRORS = defineErrors('agent', {
   },
 
   AGENT_RECORD_MISPLACED: { message: 'the record came on the topic of another type', action: 'reject' },
+  AGENT_CERTIFICATE_ENDED: {
+    message: 'the certificate of this node has ended: what it signs now, no peer accepts',
+    hint: 'Enrol the node again with: gapmesh node enroll. Or is the clock ahead?',
+  },
+  AGENT_CLOCK_BEHIND: {
+    message: "the clock is before the beginning of this node's certificate",
+    hint: 'Set the clock; the logs are read on from where they were.',
+  },
   AGENT_NODE_NOT_APPENDING: {
     message: 'this node may not extend its chain',
     hint: 'gapmesh status tells why; run gapmesh doctor --home DIR with the agent stopped.',

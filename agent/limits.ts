@@ -58,6 +58,9 @@ export const MAX_TAIL_BACKLOG = 10_000
 /** Longest note of an anomaly reported by hand, in characters. */
 export const MAX_NOTE_CHARACTERS = 4096
 
+/** Longest validity of an enrolment token, in milliseconds: 30 days. */
+export const MAX_TOKEN_VALID_MS = 30 * 86_400_000
+
 /** Longest passphrase or token in bytes. */
 export const MAX_SECRET_BYTES = 4096
 

@@ -2,8 +2,10 @@
 import { processIo, runCli } from './cli/index.ts'
 import { packageVersion } from './version.ts'
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const code = await runCli(process.argv.slice(2), {
   version: packageVersion(),
   io: processIo(),
   loadActions: async () => (await import('./actions/index.ts')).createActions(),
 })
+// Everything is closed by now, but a timer that libp2p leaves behind would hold the process for another second.
+process.exit(code)

@@ -1,11 +1,17 @@
 // All nodes of a mesh report at once: with everything checked and kept, beside the same bytes through the same libp2p.
 
+import { join } from 'node:path'
 import { loadConfig } from '../agent/config/index.ts'
 import { type RunningNode, startNode } from '../agent/index.ts'
 import type { IngestEvent } from '../agent/ingest/index.ts'
+import { RecordInbox } from '../agent/node/inbox.ts'
+import { MeshTrust } from '../agent/node/trust.ts'
 import { silentLogger, sleep, systemClock, systemRandom } from '../core/index.ts'
-import { createOverlay, type Overlay } from '../overlay/index.ts'
-import { signRecord } from '../records/index.ts'
+import { openDatabase } from '../core/store/index.ts'
+import { createNativeProvider } from '../crypto/index.ts'
+import { createOverlay, type Overlay, type RecordPort } from '../overlay/index.ts'
+import { type CheckedRecord, signRecord } from '../records/index.ts'
+import { openRecordStore } from '../records/store/index.ts'
 import { type Benchmark, type BenchRow, byTurns, inTemporaryDirectory, median, row } from './harness.ts'
 import { type BenchHome, enrolHomes } from './homes.ts'
 import { meshTls } from './links.ts'
@@ -16,8 +22,8 @@ const NODES = 4
 /** Longest time that a storm may take, in milliseconds; it is stuck then. */
 const PATIENCE_MS = 120_000
 
-/** The bare mesh is done so soon that one storm says little: it has so many in each turn. */
-const BARE_STORMS = 10
+/** One storm is over so soon that it says little: a turn is so many, and their median counts. */
+const STORMS_PER_TURN = 5
 
 /** Length of an alert as Suricata writes it, about. */
 const PAYLOAD_BYTES = 600
@@ -110,35 +116,79 @@ function stormNodeOf(node: RunningNode): StormNode<readonly IngestEvent[]> {
   return { held, send: (events) => node.publish(events) }
 }
 
-/** The overlay as the agent has it, before ports that take everything and keep nothing. */
-async function startBareNode(
+/** An overlay as the agent has it, over one kind of record side, without chains. */
+interface OverlayNode extends StormNode<CheckedRecord> {
+  readonly overlay: Overlay
+  readonly close: () => Promise<void>
+}
+
+/** What a node does with records: those it sends, and those it receives. */
+interface RecordSide {
+  readonly port: RecordPort
+  readonly keep: (own: CheckedRecord) => Promise<unknown>
+  readonly close: () => Promise<void>
+}
+
+/** Takes everything, keeps nothing. */
+function bareSide(held: Tally): RecordSide {
+  const none = async () => []
+  return {
+    port: {
+      receive: async () => {
+        held.add()
+        return 'accept'
+      },
+      receiveCertificates: async () => {},
+      buckets: none,
+      prefixes: none,
+      ids: none,
+      missing: none,
+      read: none,
+      chainsFor: none,
+    },
+    keep: async () => held.add(),
+    close: async () => {},
+  }
+}
+
+/** The record side of an agent: every record verified, then stored and synced. */
+async function checkingSide(mesh: BenchMesh, directory: string, held: Tally): Promise<RecordSide> {
+  const [clock, logger, provider] = [systemClock(), silentLogger(), createNativeProvider()]
+  const database = await openDatabase(directory)
+  const records = await openRecordStore({}, { database, clock, logger })
+  const identity = { mesh: mesh.name, rootFingerprint: mesh.root.fingerprint, root: mesh.root }
+  const trust = new MeshTrust(identity, { provider, clock, records })
+  for (const { chain } of mesh.nodes) await trust.learn(chain.map(({ der }) => der))
+  const fetchCertificates = () => {}
+  const port = new RecordInbox({ clock, logger, provider, records, trust, fetchCertificates, onAdmitted: held.add })
+  return {
+    port,
+    keep: async (own) => {
+      await records.admit(own, clock.now())
+      held.add()
+    },
+    close: async () => {
+      await records.close()
+      await database.close()
+    },
+  }
+}
+
+async function startOverlayNode(
   mesh: BenchMesh,
   node: BenchNode,
-  bootstrap: readonly string[],
-): Promise<StormNode<Uint8Array> & { overlay: Overlay }> {
-  const held = new Tally()
+  { bootstrap, held, side }: { bootstrap: readonly string[]; held: Tally; side: RecordSide },
+): Promise<OverlayNode> {
   const overlay = await createOverlay(
     { mesh: mesh.name, privateKey: node.overlaySeed, listen: ['/ip4/127.0.0.1/tcp/0'], bootstrap, maxPeers: 50 },
     {
       clock: systemClock(),
       random: mesh.random,
       logger: silentLogger(),
-      records: {
-        receive: async () => {
-          held.add()
-          return 'accept'
-        },
-        receiveCertificates: async () => {},
-        buckets: async () => [],
-        prefixes: async () => [],
-        ids: async () => [],
-        missing: async () => [],
-        read: async () => [],
-        chainsFor: async () => [],
-      },
+      records: side.port,
       chains: {
         heads: async () => [],
-        learn: async () => undefined,
+        learn: async () => ({ kind: 'known' }),
         read: async () => [],
         receive: async () => 'accept',
       },
@@ -146,18 +196,23 @@ async function startBareNode(
     },
   )
   await overlay.start()
-  const send = async (record: Uint8Array) => {
-    held.add()
-    await overlay.publish(record, 'anomaly')
+  const send = async (record: CheckedRecord) => {
+    await side.keep(record)
+    await overlay.publish(record.bytes, 'anomaly')
   }
-  return { held, send, overlay }
+  const close = async () => {
+    await overlay.stop()
+    await side.close()
+  }
+  return { held, send, overlay, close }
 }
 
-async function startBareNodes(mesh: BenchMesh) {
-  const nodes: Awaited<ReturnType<typeof startBareNode>>[] = []
+async function startOverlayNodes(mesh: BenchMesh, sideOf: (node: BenchNode, held: Tally) => Promise<RecordSide>) {
+  const nodes: OverlayNode[] = []
   for (const node of mesh.nodes) {
-    const known = nodes.flatMap(({ overlay }) => overlay.addresses())
-    nodes.push(await startBareNode(mesh, node, known))
+    const bootstrap = nodes.flatMap(({ overlay }) => overlay.addresses())
+    const held = new Tally()
+    nodes.push(await startOverlayNode(mesh, node, { bootstrap, held, side: await sideOf(node, held) }))
   }
   await until(() => nodes.every(({ overlay }) => isComplete(overlay)))
   return nodes
@@ -171,53 +226,77 @@ function eventsOf(mesh: BenchMesh, count: number): IngestEvent[] {
   })
 }
 
-/** Signed records of the same size, made before the clock starts. */
-async function recordsOf(mesh: BenchMesh, node: BenchNode, storm: Storm): Promise<Uint8Array[]> {
-  const records: Uint8Array[] = []
-  for (let left = storm.recordsPerNode; left > 0; left -= 1) {
-    const signatures = Array.from({ length: storm.signaturesPerRecord }, () => anomaly(mesh))
-    const content = anomalyContent(node, { signatures, sequence: left })
-    records.push((await signRecord(content, node.signer, { policy: 'hybrid' })).bytes)
+/** Makes signed records before the clock starts; their sequences rise, as a node's do. */
+class RecordMaker {
+  readonly #mesh: BenchMesh
+  #sequence = 0
+
+  constructor(mesh: BenchMesh) {
+    this.#mesh = mesh
   }
-  return records
+
+  /** One storm: the records of each node. */
+  make(storm: Storm): Promise<CheckedRecord[][]> {
+    return Promise.all(this.#mesh.nodes.map((node) => this.#ofNode(node, storm)))
+  }
+
+  async #ofNode(node: BenchNode, { recordsPerNode, signaturesPerRecord }: Storm): Promise<CheckedRecord[]> {
+    const records: CheckedRecord[] = []
+    while (records.length < recordsPerNode) {
+      const signatures = Array.from({ length: signaturesPerRecord }, () => anomaly(this.#mesh))
+      this.#sequence += 1
+      const content = anomalyContent(node, { signatures, sequence: this.#sequence })
+      records.push(await signRecord(content, node.signer, { policy: 'hybrid' }))
+    }
+    return records
+  }
 }
 
-/** Two meshes of the same shape in this one process; the one that does not storm is idle. */
+/** Meshes of the same shape in this one process; those that do not storm are idle. */
 class Weather {
   readonly #mesh: BenchMesh
   readonly #agents: readonly RunningNode[]
   readonly #full: readonly StormNode<readonly IngestEvent[]>[]
-  readonly #bare: Awaited<ReturnType<typeof startBareNodes>>
+  readonly #checking: readonly OverlayNode[]
+  readonly #bare: readonly OverlayNode[]
+  readonly #maker: RecordMaker
 
-  constructor(mesh: BenchMesh, agents: readonly RunningNode[], bare: Awaited<ReturnType<typeof startBareNodes>>) {
+  constructor(mesh: BenchMesh, meshes: { agents: RunningNode[]; checking: OverlayNode[]; bare: OverlayNode[] }) {
     this.#mesh = mesh
-    this.#agents = agents
-    this.#full = agents.map(stormNodeOf)
-    this.#bare = bare
+    this.#agents = meshes.agents
+    this.#full = meshes.agents.map(stormNodeOf)
+    this.#checking = meshes.checking
+    this.#bare = meshes.bare
+    this.#maker = new RecordMaker(mesh)
   }
 
+  /** The same signed bytes through a mesh that checks and keeps them and through one that does not. */
   async measure(name: string, aim: string, storm: Storm): Promise<BenchRow> {
-    const mesh = this.#mesh
-    const signatures = NODES * storm.recordsPerNode * storm.signaturesPerRecord
-    const perNode = <Item>(make: () => Item) => Array.from({ length: storm.recordsPerNode }, make)
-    const figures = await byTurns({
-      rounds: storm.rounds,
-      subject: async () => {
-        const items = mesh.nodes.map(() => perNode(() => eventsOf(mesh, storm.signaturesPerRecord)))
-        const rate = await stormRate(this.#full, { items, signatures })
-        await until(() => this.#atRest())
-        return rate
-      },
-      floor: async () => {
-        const rates: number[] = []
-        while (rates.length < BARE_STORMS) {
-          const items = await Promise.all(mesh.nodes.map((node) => recordsOf(mesh, node, storm)))
-          rates.push(await stormRate(this.#bare, { items, signatures }))
-        }
-        return median(rates)
-      },
-    })
+    const rate = (nodes: readonly OverlayNode[]) => () => this.#medianRate(nodes, storm)
+    const figures = await byTurns({ rounds: storm.rounds, subject: rate(this.#checking), floor: rate(this.#bare) })
     return row({ name, aim, unit: 'signatures/s', ...figures })
+  }
+
+  /** What whole agents make of it: chaining and signing on the way out, chains of the whole mesh kept. */
+  async measureAgents(name: string, storm: Storm): Promise<BenchRow> {
+    const perNode = <Item>(make: () => Item) => Array.from({ length: storm.recordsPerNode }, make)
+    const subject = async () => {
+      const items = this.#mesh.nodes.map(() => perNode(() => eventsOf(this.#mesh, storm.signaturesPerRecord)))
+      const rate = await stormRate(this.#full, { items, signatures: signaturesOf(storm) })
+      await until(() => this.#atRest())
+      return rate
+    }
+    const figures = await byTurns({ rounds: storm.rounds, subject, floor: () => this.#medianRate(this.#bare, storm) })
+    return row({ name, aim: '', unit: 'signatures/s', ...figures })
+  }
+
+  async #medianRate(nodes: readonly OverlayNode[], storm: Storm): Promise<number> {
+    const rates: number[] = []
+    while (rates.length < STORMS_PER_TURN) {
+      const items = await this.#maker.make(storm)
+      rates.push(await stormRate(nodes, { items, signatures: signaturesOf(storm) }))
+    }
+    return median(rates)
   }
 
   /** The microblocks follow the records; they are fetched between the measurements. */
@@ -230,31 +309,41 @@ class Weather {
 
   async stop(): Promise<void> {
     await Promise.all(this.#agents.map((node) => node.stop()))
-    await Promise.all(this.#bare.map(({ overlay }) => overlay.stop()))
+    await Promise.all([...this.#checking, ...this.#bare].map((node) => node.close()))
   }
 }
 
-/** What signing, checking and keeping costs a mesh in a storm. */
+function signaturesOf({ recordsPerNode, signaturesPerRecord }: Storm): number {
+  return NODES * recordsPerNode * signaturesPerRecord
+}
+
+async function startWeather(directory: string): Promise<Weather> {
+  const mesh = await makeMesh(NODES)
+  const checking = await startOverlayNodes(mesh, ({ nodeId }, held) =>
+    checkingSide(mesh, join(directory, nodeId), held),
+  )
+  const bare = await startOverlayNodes(mesh, async (_node, held) => bareSide(held))
+  const agents = await startAgents(await enrolHomes(directory, NODES))
+  await sleep(systemClock(), 2_000) // two heartbeats: gossip meshes are formed
+  return new Weather(mesh, { agents, checking, bare })
+}
+
+const COALESCED: Storm = { recordsPerNode: 16, signaturesPerRecord: 64, rounds: 4 }
+const SINGLE: Storm = { recordsPerNode: 60, signaturesPerRecord: 1, rounds: 4 }
+
+/** What checking and keeping costs a mesh in a storm. */
 export const stormBenchmark: Benchmark = {
   name: 'storm',
-  rows: ['storm-coalesced', 'storm-single'],
+  rows: ['storm-coalesced', 'storm-single', 'storm-agents-coalesced', 'storm-agents-single'],
   run: () =>
     inTemporaryDirectory(async (directory) => {
-      const mesh = await makeMesh(NODES)
-      const weather = new Weather(
-        mesh,
-        await startAgents(await enrolHomes(directory, NODES)),
-        await startBareNodes(mesh),
-      )
-      await sleep(systemClock(), 2_000) // two heartbeats: gossip meshes are formed
+      const weather = await startWeather(directory)
       try {
         return [
-          await weather.measure('storm-coalesced', '>= 0.7', {
-            recordsPerNode: 8,
-            signaturesPerRecord: 64,
-            rounds: 4,
-          }),
-          await weather.measure('storm-single', '>= 0.3', { recordsPerNode: 60, signaturesPerRecord: 1, rounds: 4 }),
+          await weather.measure('storm-coalesced', '>= 0.7', COALESCED),
+          await weather.measure('storm-single', '>= 0.3', SINGLE),
+          await weather.measureAgents('storm-agents-coalesced', { ...COALESCED, recordsPerNode: 8 }),
+          await weather.measureAgents('storm-agents-single', SINGLE),
         ]
       } finally {
         await weather.stop()

@@ -5,6 +5,7 @@
 export { compareBytes, concatBytes, equalBytes, fromHex, toHex, uintBytes, uintFromBytes, utf8 } from './bytes.ts'
 export { type CborMap, type CborValue, encodeCbor } from './cbor.ts'
 export { type CborLimits, decodeCbor } from './cbor-decode.ts'
+export { type CborFlaw, CborReader } from './cbor-reader.ts'
 export { type Clock, SimulatedClock, sleep, systemClock, type Timer } from './clock.ts'
 export {
   CORE_ERRORS,

@@ -30,20 +30,18 @@ import type { KemName } from './types.ts'
 /** Parameter sets of ML-KEM in use (FIPS 203 §8). */
 export type MlKemName = 'ml-kem-768' | 'ml-kem-1024'
 
-/** What is fixed about a KEM. */
-export interface KemForm {
-  readonly kem: KemName
-  readonly mlKem: MlKemName
-  readonly hybrid: boolean
-  /** Lengths of the ML-KEM parts in bytes. */
-  readonly encapsulationKeyBytes: number
-  readonly mlKemCiphertextBytes: number
-}
-
 /** Bytes of an ML-KEM part and, in hybrids, an X25519 part. Views where they were split. */
 export interface KemParts {
   readonly mlKem: Uint8Array
   readonly x25519: Uint8Array | undefined
+}
+
+/** What goes into a shared secret. */
+export interface SharedSecretInput {
+  /** Both wiped by the call. */
+  readonly secrets: KemParts
+  readonly ciphertext: Uint8Array
+  readonly publicKey: Uint8Array
 }
 
 /** Length of every shared secret. */
@@ -52,19 +50,56 @@ export const SHARED_SECRET_BYTES = 32
 const SEED_BYTES = 64
 const X25519_BYTES = 32
 
-const FORMS: Readonly<Record<KemName, KemForm>> = {
-  'ml-kem-768': form('ml-kem-768', 'ml-kem-768'),
-  'ml-kem-1024': form('ml-kem-1024', 'ml-kem-1024'),
-  'ml-kem-768-x25519': form('ml-kem-768-x25519', 'ml-kem-768'),
-  'ml-kem-1024-x25519': form('ml-kem-1024-x25519', 'ml-kem-1024'),
+/** Lengths of the ML-KEM parts in bytes. */
+const ML_KEM_BYTES = {
+  'ml-kem-768': { encapsulationKey: 1184, ciphertext: 1088 },
+  'ml-kem-1024': { encapsulationKey: 1568, ciphertext: 1568 },
+} as const
+
+/** What is fixed about a KEM. Splitting fails with CRYPTO_KEM_MALFORMED when the length is wrong. */
+export class KemForm {
+  readonly kem: KemName
+  readonly mlKem: MlKemName
+  readonly hybrid: boolean
+
+  constructor(kem: KemName, mlKem: MlKemName) {
+    this.kem = kem
+    this.mlKem = mlKem
+    this.hybrid = kem !== mlKem
+  }
+
+  splitPublicKey(bytes: Uint8Array): KemParts {
+    return this.#split(bytes, ML_KEM_BYTES[this.mlKem].encapsulationKey)
+  }
+
+  splitPrivateKey(bytes: Uint8Array): KemParts {
+    return this.#split(bytes, SEED_BYTES)
+  }
+
+  splitCiphertext(bytes: Uint8Array): KemParts {
+    return this.#split(bytes, ML_KEM_BYTES[this.mlKem].ciphertext)
+  }
+
+  /** The KEM's shared secret: ML-KEM's own where it stands alone, the combined one in hybrids. */
+  sharedSecret({ secrets, ciphertext, publicKey }: SharedSecretInput): Uint8Array {
+    if (secrets.x25519 === undefined) return secrets.mlKem
+    const secret = concatBytes(secrets.mlKem, secrets.x25519, ciphertext, publicKey)
+    const combined = hkdfSha384({ secret, info: utf8(`gapmesh-kem-1 ${this.kem}`), length: SHARED_SECRET_BYTES })
+    for (const used of [secret, secrets.mlKem, secrets.x25519]) wipe(used)
+    return combined
+  }
+
+  #split(bytes: Uint8Array, mlKemBytes: number): KemParts {
+    if (bytes.length !== mlKemBytes + (this.hybrid ? X25519_BYTES : 0)) throw kemMalformed()
+    return { mlKem: bytes.subarray(0, mlKemBytes), x25519: this.hybrid ? bytes.subarray(mlKemBytes) : undefined }
+  }
 }
 
-function form(kem: KemName, mlKem: MlKemName): KemForm {
-  const lengths =
-    mlKem === 'ml-kem-768'
-      ? { encapsulationKeyBytes: 1184, mlKemCiphertextBytes: 1088 }
-      : { encapsulationKeyBytes: 1568, mlKemCiphertextBytes: 1568 }
-  return { kem, mlKem, hybrid: kem !== mlKem, ...lengths }
+const FORMS: Readonly<Record<KemName, KemForm>> = {
+  'ml-kem-768': new KemForm('ml-kem-768', 'ml-kem-768'),
+  'ml-kem-1024': new KemForm('ml-kem-1024', 'ml-kem-1024'),
+  'ml-kem-768-x25519': new KemForm('ml-kem-768-x25519', 'ml-kem-768'),
+  'ml-kem-1024-x25519': new KemForm('ml-kem-1024-x25519', 'ml-kem-1024'),
 }
 
 /**
@@ -76,50 +111,12 @@ export function kemForm(kem: KemName): KemForm {
   return FORMS[kem]
 }
 
-/** @throws CRYPTO_KEM_MALFORMED */
-export function splitPublicKey(form: KemForm, bytes: Uint8Array): KemParts {
-  return split(form, bytes, form.encapsulationKeyBytes)
-}
-
-/** @throws CRYPTO_KEM_MALFORMED */
-export function splitPrivateKey(form: KemForm, bytes: Uint8Array): KemParts {
-  return split(form, bytes, SEED_BYTES)
-}
-
-/** @throws CRYPTO_KEM_MALFORMED */
-export function splitCiphertext(form: KemForm, bytes: Uint8Array): KemParts {
-  return split(form, bytes, form.mlKemCiphertextBytes)
-}
-
 /** The parts one after the other. */
 export function joinParts({ mlKem, x25519 }: KemParts): Uint8Array {
   return x25519 === undefined ? mlKem.slice() : concatBytes(mlKem, x25519)
 }
 
-/** What goes into a shared secret. */
-export interface SharedSecretInput {
-  readonly form: KemForm
-  /** Both wiped by the call. */
-  readonly secrets: KemParts
-  readonly ciphertext: Uint8Array
-  readonly publicKey: Uint8Array
-}
-
-/** The KEM's shared secret: ML-KEM's own where it stands alone, the combined one in hybrids. */
-export function sharedSecretOf({ form, secrets, ciphertext, publicKey }: SharedSecretInput): Uint8Array {
-  if (secrets.x25519 === undefined) return secrets.mlKem
-  const secret = concatBytes(secrets.mlKem, secrets.x25519, ciphertext, publicKey)
-  const combined = hkdfSha384({ secret, info: utf8(`gapmesh-kem-1 ${form.kem}`), length: SHARED_SECRET_BYTES })
-  for (const used of [secret, secrets.mlKem, secrets.x25519]) wipe(used)
-  return combined
-}
-
 /** The error for a key or ciphertext that no honest side makes. */
 export function kemMalformed(cause?: unknown): Error {
   return CRYPTO_ERRORS.create('CRYPTO_KEM_MALFORMED', { cause })
-}
-
-function split(form: KemForm, bytes: Uint8Array, mlKemBytes: number): KemParts {
-  if (bytes.length !== mlKemBytes + (form.hybrid ? X25519_BYTES : 0)) throw kemMalformed()
-  return { mlKem: bytes.subarray(0, mlKemBytes), x25519: form.hybrid ? bytes.subarray(mlKemBytes) : undefined }
 }

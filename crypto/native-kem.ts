@@ -11,18 +11,7 @@ import { concatBytes, fromHex } from '../core/index.ts'
 import { CRYPTO_ERRORS } from './errors.ts'
 import { Gate, type GateOptions } from './gate.ts'
 import { plain } from './hash.ts'
-import {
-  joinParts,
-  type KemForm,
-  type KemParts,
-  kemForm,
-  kemMalformed,
-  type MlKemName,
-  sharedSecretOf,
-  splitCiphertext,
-  splitPrivateKey,
-  splitPublicKey,
-} from './kem-format.ts'
+import { joinParts, type KemForm, type KemParts, kemForm, kemMalformed, type MlKemName } from './kem-format.ts'
 import { withSecret } from './secrets.ts'
 import type { Encapsulation, KemName, KemPrivateKey, KemProvider, KemPublicKey } from './types.ts'
 
@@ -71,14 +60,14 @@ class OpenSslKemProvider implements KemProvider {
   importPrivate(kem: KemName, bytes: Uint8Array): KemPrivateKey {
     const form = kemForm(kem)
     return new NativeKemPrivateKey(
-      { form, keys: importParts(form, splitPrivateKey(form, bytes), importPrivatePart) },
+      { form, keys: importParts(form, form.splitPrivateKey(bytes), importPrivatePart) },
       { gate: this.#gate },
     )
   }
 
   importPublic(kem: KemName, bytes: Uint8Array): KemPublicKey {
     const form = kemForm(kem)
-    const keys = importParts(form, splitPublicKey(form, bytes), importPublicPart)
+    const keys = importParts(form, form.splitPublicKey(bytes), importPublicPart)
     return new NativeKemPublicKey({ form, keys, bytes: bytes.slice() }, { gate: this.#gate })
   }
 }
@@ -104,7 +93,7 @@ class NativeKemPublicKey implements KemPublicKey {
     const [mlKem, x25519] = await Promise.all([this.#encapsulateMlKem(), this.#encapsulateX25519()])
     const ciphertext = joinParts({ mlKem: mlKem.ciphertext, x25519: x25519?.ciphertext })
     const secrets = { mlKem: mlKem.secret, x25519: x25519?.secret }
-    const sharedSecret = sharedSecretOf({ form: this.#form, secrets, ciphertext, publicKey: this.bytes })
+    const sharedSecret = this.#form.sharedSecret({ secrets, ciphertext, publicKey: this.bytes })
     return { ciphertext, sharedSecret }
   }
 
@@ -142,13 +131,13 @@ class NativeKemPrivateKey implements KemPrivateKey {
   }
 
   async decapsulate(ciphertext: Uint8Array): Promise<Uint8Array> {
-    const parts = splitCiphertext(this.#form, ciphertext)
+    const parts = this.#form.splitCiphertext(ciphertext)
     const [mlKem, x25519] = await Promise.all([
       this.#gate.run<Uint8Array>((done) => decapsulate(this.#keys.mlKem, parts.mlKem, done)),
       this.#agreeWith(parts.x25519),
     ])
     const secrets = { mlKem: plain(mlKem), x25519 }
-    return sharedSecretOf({ form: this.#form, secrets, ciphertext, publicKey: this.publicKey.bytes })
+    return this.#form.sharedSecret({ secrets, ciphertext, publicKey: this.publicKey.bytes })
   }
 
   exportPrivate(): Uint8Array {

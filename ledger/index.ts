@@ -21,7 +21,7 @@ export {
   signedBytesOf,
 } from './microblock.ts'
 export { decideOwnHead, type HeadAnswer, type OwnHeadDecision, type OwnHeadQuestion } from './own-head.ts'
-export { type LedgerPort, ledgerPort, type PortObserver, type ReceiveVerdict } from './port.ts'
+export { type HeardHead, type LedgerPort, ledgerPort, type PortObserver, type ReceiveVerdict } from './port.ts'
 export {
   type BlockConflict,
   type BlockState,
@@ -29,6 +29,7 @@ export {
   type CommitAppend,
   checkLedger,
   type KeyLookup,
+  type LearnedHead,
   type Ledger,
   type LedgerCheckDependencies,
   type LedgerCheckOptions,

@@ -1,17 +1,27 @@
 import { isGapmeshError } from '../core/index.ts'
 import type { ChainHead } from './chain-state.ts'
-import type { ChainWant } from './store/heads.ts'
+import { LEDGER_ERRORS } from './errors.ts'
+import { decodeMicroblock } from './microblock.ts'
+import type { LearnedHead } from './store/heads.ts'
 import type { Ledger } from './store/ledger.ts'
 
 /** What a road says of bytes it handed over. */
 export type ReceiveVerdict = 'accept' | 'ignore' | 'reject'
 
+/** What a head was; `malformed` is none, whoever reads it. */
+export type HeardHead = LearnedHead | { readonly kind: 'malformed' }
+
 /** The ledger as a network layer sees it: failures are verdicts, never exceptions with inner causes. */
 export interface LedgerPort {
   heads(): Promise<readonly ChainHead[]>
-  learn(head: ChainHead, from: { readonly nodeId: string }): Promise<ChainWant | undefined>
+  learn(head: ChainHead, from: { readonly nodeId: string }): Promise<HeardHead>
   read(origin: string, fromSeq: number, maxCount: number): Promise<readonly Uint8Array[]>
-  receive(origin: string, blocks: readonly Uint8Array[], from: { readonly nodeId: string }): Promise<ReceiveVerdict>
+  /** Takes blocks that were asked for from `place.fromSeq` on; an answer that begins elsewhere is refused. */
+  receive(
+    place: { readonly origin: string; readonly fromSeq: number },
+    blocks: readonly Uint8Array[],
+    from: { readonly nodeId: string },
+  ): Promise<ReceiveVerdict>
 }
 
 /** Told of every failure, with the peer that caused it. */
@@ -26,18 +36,29 @@ export function ledgerPort(ledger: Ledger, observe: PortObserver = () => {}): Le
         return await ledger.learn(head, from)
       } catch (error) {
         observe(error, from)
-        return undefined
+        return { kind: isFault(error) ? 'malformed' : 'known' }
       }
     },
     read: (origin, fromSeq, maxCount) => ledger.read(origin, fromSeq, maxCount),
-    async receive(origin, blocks, from) {
+    async receive({ origin, fromSeq }, blocks, from) {
       try {
+        checkBeginning(fromSeq, blocks)
         await ledger.receive(origin, blocks)
         return 'accept'
       } catch (error) {
         observe(error, from)
-        return isGapmeshError(error) && error.action === 'reject' ? 'reject' : 'ignore'
+        return isFault(error) ? 'reject' : 'ignore'
       }
     },
   }
+}
+
+/** That the others rise by one from there is checked with their links. */
+function checkBeginning(fromSeq: number, [first]: readonly Uint8Array[]): void {
+  if (first !== undefined && decodeMicroblock(first).seq !== fromSeq)
+    throw LEDGER_ERRORS.create('LEDGER_BLOCK_LINK', { detail: 'the answer begins elsewhere' })
+}
+
+function isFault(error: unknown): boolean {
+  return isGapmeshError(error) && error.action === 'reject'
 }

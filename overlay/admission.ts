@@ -1,4 +1,4 @@
-import type { ConnectionEncrypter, PeerId } from '@libp2p/interface'
+import type { ConnectionEncrypter, MessageStream, PeerId } from '@libp2p/interface'
 import type { ValidPath } from '../records/index.ts'
 
 /** A peer that proved who it is, as the link tells the overlay before the connection opens. */
@@ -21,10 +21,12 @@ export interface Refusal {
   readonly nodeId?: string
 }
 
-/** Where a link reports to. Both are called inside the connection upgrade, before any stream can open. */
+/** Where a link reports to. All are called inside the connection upgrade, before any stream can open. */
 export interface AdmissionSink {
   onAdmitted(admission: Admission): void
   onRefusal(refusal: Refusal): void
+  /** The other side of an inbound connection has sent a whole ClientHello. `connection` is the one to be secured. */
+  onHello?(connection: MessageStream): void
 }
 
 /** Makes the one connection encrypter of a node; it must call `onAdmitted` before it returns a secured connection. */

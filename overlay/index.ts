@@ -30,8 +30,11 @@ export {
 export type {
   BucketDigest,
   ChainHead,
+  ChainPlace,
   ChainPort,
   ChainWant,
+  IdPage,
+  LearnedHead,
   PeerGate,
   PrefixDigest,
   RecordPort,

@@ -1,15 +1,24 @@
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
 import { type Identify, identify } from '@libp2p/identify'
-import type { ConnectionEncrypter, Libp2p, PeerDiscovery, PeerId, PrivateKey } from '@libp2p/interface'
+import {
+  type ConnectionEncrypter,
+  type Libp2p,
+  type MultiaddrConnection,
+  type PeerDiscovery,
+  type PeerId,
+  type PrivateKey,
+  peerDiscoverySymbol,
+} from '@libp2p/interface'
 import { type MulticastDNSComponents, mdns } from '@libp2p/mdns'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
 import { mdnsServiceTag } from './discovery/index.ts'
 import type { createRouter, GossipRouter } from './gossip/index.ts'
-import { DEFAULT_HANDSHAKE_TIMEOUT_MS } from './limits.ts'
+import { DEFAULT_HANDSHAKE_TIMEOUT_MS, MAX_CONNECTIONS_PER_PEER, MAX_PENDING_INBOUND } from './limits.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { PendingConnections } from './pending.ts'
 
 /** Services of a node's libp2p. */
 export type OverlayServices = { identify: Identify; ping: Ping; gossip: GossipRouter; lan?: PeerDiscovery }
@@ -19,6 +28,7 @@ export interface HostDependencies {
   readonly router: ReturnType<typeof createRouter>['factory']
   /** Decides before identify or any other protocol starts, which is at `connection:open`. */
   mayOpen(peerId: PeerId): boolean
+  readonly pending: PendingConnections
 }
 
 /** libp2p's own deadlines leave the link time to tell a refused peer why. */
@@ -27,7 +37,7 @@ const UPGRADE_TIMEOUT_MS = DEFAULT_HANDSHAKE_TIMEOUT_MS + 2_000
 /** A dead connection is found by pings; the floor is high because a burst of records goes before the ping. */
 const PING = { pingInterval: 15_000, pingTimeout: { minTimeout: 15_000 } }
 
-/** Connections beyond two per peer, which there are when both sides dial at once: room for the gate to say no. */
+/** Connections beyond those of peers: room for the gate to say no. */
 const SPARE_CONNECTIONS = 32
 
 /** A libp2p node that is not started: TCP, the given link, yamux, identify, ping, gossipsub and, when asked, mDNS. */
@@ -35,7 +45,11 @@ export async function createHost(
   options: ResolvedOptions,
   dependencies: HostDependencies,
 ): Promise<Libp2p<OverlayServices>> {
-  const deny = (peerId: PeerId) => !dependencies.mayOpen(peerId)
+  const { pending } = dependencies
+  const denyUpgraded = (peerId: PeerId, connection: MultiaddrConnection) => {
+    pending.settled(connection)
+    return !dependencies.mayOpen(peerId)
+  }
   return createLibp2p<OverlayServices>({
     start: false,
     privateKey: await privateKeyOf(options.privateKey),
@@ -44,11 +58,16 @@ export async function createHost(
     transports: [tcp()],
     connectionEncrypters: [() => dependencies.encrypter],
     streamMuxers: [yamux({ enableKeepAlive: false })],
-    connectionGater: { denyInboundUpgradedConnection: deny, denyOutboundUpgradedConnection: deny },
+    connectionGater: {
+      denyInboundConnection: (connection) => !pending.take(connection),
+      denyInboundUpgradedConnection: denyUpgraded,
+      denyOutboundUpgradedConnection: denyUpgraded,
+    },
     connectionManager: {
-      maxConnections: 2 * options.maxPeers + SPARE_CONNECTIONS,
+      maxConnections: MAX_CONNECTIONS_PER_PEER * options.maxPeers + SPARE_CONNECTIONS,
       inboundConnectionThreshold: options.maxInboundPerSecond,
-      maxIncomingPendingConnections: options.maxInboundPerSecond,
+      // Counted by the gate above; libp2p's own count would let one address keep every other one out.
+      maxIncomingPendingConnections: 2 * MAX_PENDING_INBOUND,
       maxParallelDials: 16,
       inboundUpgradeTimeout: UPGRADE_TIMEOUT_MS,
       addressDialTimeout: UPGRADE_TIMEOUT_MS,
@@ -66,7 +85,13 @@ export async function createHost(
 }
 
 function lanDiscovery(mesh: string): (components: MulticastDNSComponents) => PeerDiscovery {
-  return mdns({ serviceTag: mdnsServiceTag(mesh) })
+  const create = mdns({ serviceTag: mdnsServiceTag(mesh) })
+  return (components) => {
+    const discovery = create(components)
+    // Without this mark libp2p does not store whatever anybody on the LAN says of any PeerId; discovery filters it.
+    Object.defineProperty(discovery, peerDiscoverySymbol, { value: undefined })
+    return discovery
+  }
 }
 
 function privateKeyOf(key: Uint8Array | PrivateKey): Promise<PrivateKey> | PrivateKey {

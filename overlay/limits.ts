@@ -87,11 +87,39 @@ export const MAX_HELLO_BYTES = 32 * 1024
 /** Time for TLS and admission together, unless the link is told otherwise. */
 export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000
 
+/** Inbound connections that are not admitted yet, in all; the oldest make room, silent ones first. */
+export const MAX_PENDING_INBOUND = 512
+
+/** Inbound connections that are not admitted yet from one address: a mesh behind one address may come at once. */
+export const MAX_PENDING_PER_ADDRESS = 16
+
+/** Time for the other side to say the first message of a handshake, from the moment it connected. */
+export const HELLO_TIMEOUT_MS = 3_000
+
+/** Connections with one peer: two, which there are when both sides dial at once. */
+export const MAX_CONNECTIONS_PER_PEER = 2
+
 /** How long a refusing side waits for the other side to read the verdict and hang up. */
 export const REFUSAL_LINGER_MS = 1000
 
-/** Peers and addresses remembered for dialling; failing ones make room for new ones. */
+/** Peers and addresses remembered for dialling; failing ones make room for new ones. Configured ones always fit. */
 export const MAX_DIAL_TARGETS = 1024
+
+/** Of these, peers that multicast DNS named: anybody on the LAN can say anything there. */
+export const MAX_FOUND_TARGETS = 128
+
+/** Addresses remembered of a peer that multicast DNS named, and of one that was connected. */
+export const MAX_FOUND_ADDRESSES = 3
+export const MAX_MET_ADDRESSES = 8
+
+/** Messages of one peer that may end as `ignore` within a minute; above it the peer is not listened to for a while. */
+export const MAX_IGNORED_PER_MINUTE = 512
+
+/** Messages that a peer which is not listened to may send within a minute; above it the connection is closed. */
+export const MAX_UNHEARD_PER_MINUTE = 65_536
+
+/** Ids that one catch-up remembers as asked for and not held afterwards; they are asked for once. */
+export const MAX_ASKED_IDS = 16_384
 
 /** Ids of ignored records remembered per peer, so that catch-up does not fetch them every time. */
 export const MAX_IGNORED_IDS = 16_384

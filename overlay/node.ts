@@ -26,6 +26,8 @@ export interface NodeDependencies extends OverlayDependencies {
   /** Not started. */
   readonly host: Libp2p<OverlayServices>
   readonly cache: BoundedMessageCache
+  /** Gossip topics listened to, with the type that each carries. */
+  readonly topics: ReadonlyMap<string, RecordType>
 }
 
 /** Bytes waiting for one peer above which senders wait, and how long for a peer that does not keep up. */
@@ -155,6 +157,7 @@ export class OverlayNode implements Overlay {
       openStream: (key) => this.#openStream(key),
       nodeIdOf: (key) => peers.get(key)?.nodeId,
       peerKeys: () => peers.keys(),
+      busy: () => this.#gossip.busy,
       onCaughtUp: (key) => this.#caughtUp(key),
     })
   }
@@ -162,7 +165,7 @@ export class OverlayNode implements Overlay {
   #createGossip(options: ResolvedOptions): Gossip {
     const { clock, peers, host } = this.#dependencies
     return new Gossip(
-      { mesh: options.mesh, fanOut: options.fanOut, ...options.gossip },
+      { mesh: options.mesh, topics: this.#dependencies.topics, fanOut: options.fanOut, ...options.gossip },
       {
         ...this.#dependencies,
         router: host.services.gossip,
@@ -170,6 +173,7 @@ export class OverlayNode implements Overlay {
         recovery: this.#sync,
         peerOf: (key) => peers.get(key),
         peers: () => peers.all(),
+        hangUp: (key) => this.#cut(key, 'the peer goes on sending what is ignored'),
       },
     )
   }
@@ -250,7 +254,11 @@ export class OverlayNode implements Overlay {
     if (peer === undefined) return
     this.#hangUps += 1
     this.#dependencies.logger.warn({ peer: peer.nodeId }, 'gossip did not return; connecting anew')
-    for (const connection of peer.connections) connection.abort(new Error('gossip did not return'))
+    this.#cut(key, 'gossip did not return')
+  }
+
+  #cut(key: string, why: string): void {
+    for (const connection of this.#dependencies.peers.get(key)?.connections ?? []) connection.abort(new Error(why))
   }
 
   #caughtUp(key: string): void {

@@ -7,6 +7,7 @@ import { Listeners } from './listeners.ts'
 import { OverlayNode } from './node.ts'
 import { type OverlayOptions, resolveOptions } from './options.ts'
 import { type PeerCounts, PeerTable } from './peers.ts'
+import { PendingConnections } from './pending.ts'
 import type { ChainHead, ChainPort, RecordPort } from './ports.ts'
 import type { SyncCounters } from './sync/index.ts'
 
@@ -106,15 +107,19 @@ export async function createOverlay(options: OverlayOptions, dependencies: Overl
   const resolved = resolveOptions(options)
   const peers = new PeerTable(resolved, dependencies)
   const listeners = new Listeners<OverlayEvents>()
+  const pending = new PendingConnections(dependencies)
   const sink: AdmissionSink = {
     onAdmitted: (admission) => peers.admit(admission),
     onRefusal: (refusal) => listeners.emit('refused', refusal),
+    onHello: (connection) => pending.spoke(connection),
   }
-  const router = createRouter({ topics: [...topicsOf(resolved.mesh).keys()], fanOut: resolved.fanOut })
+  const topics = topicsOf(resolved.mesh, dependencies.records.types)
+  const router = createRouter({ topics: [...topics.keys()], fanOut: resolved.fanOut })
   const host = await createHost(resolved, {
     encrypter: dependencies.encrypter(sink),
     router: router.factory,
     mayOpen: (peerId) => peers.mayOpen(peerId),
+    pending,
   })
-  return new OverlayNode(resolved, { ...dependencies, peers, listeners, host, cache: router.cache })
+  return new OverlayNode(resolved, { ...dependencies, peers, listeners, host, cache: router.cache, topics })
 }

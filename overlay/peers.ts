@@ -1,6 +1,7 @@
 import type { Connection, PeerId } from '@libp2p/interface'
 import type { Clock } from '../core/index.ts'
 import type { Admission } from './admission.ts'
+import { MAX_CONNECTIONS_PER_PEER } from './limits.ts'
 
 /** What one peer's messages came to, since it connected. */
 export interface PeerCounts {
@@ -22,6 +23,9 @@ export interface Peer {
   readonly counts: PeerCounts
 }
 
+/** A connection that may open does so at once, or never, in milliseconds. */
+const OPENING_MS = 1_000
+
 /** An admission is good for connections that open this long after it, in milliseconds. */
 const ADMISSION_LIFETIME_MS = 30_000
 
@@ -34,7 +38,7 @@ export class PeerTable {
   readonly #clock: Clock
   readonly #peers = new Map<string, Peer>()
   /** In order of time, so that the expired ones come first. */
-  readonly #admissions = new Map<string, { admission: Admission; atMs: number }>()
+  readonly #admissions = new Map<string, { admission: Admission; atMs: number; openingMs: number[] }>()
 
   constructor(options: { readonly maxPeers: number }, dependencies: { readonly clock: Clock }) {
     this.#maxPeers = options.maxPeers
@@ -69,21 +73,34 @@ export class PeerTable {
       this.#admissions.delete(key)
     }
     const key = admission.peerId.toString()
+    const openingMs = this.#admissions.get(key)?.openingMs ?? []
     this.#admissions.delete(key)
-    this.#admissions.set(key, { admission, atMs: nowMs })
+    this.#admissions.set(key, { admission, atMs: nowMs, openingMs })
   }
 
-  /** True when a connection to `peerId` may open: its link was admitted just now, and there is room. */
+  /**
+   * True when a connection to `peerId` may open: its link was admitted just now, and there is room, for it and of it. The
+   * connection counts from now on.
+   */
   mayOpen(peerId: PeerId): boolean {
     const key = peerId.toString()
-    return this.#admission(key) !== undefined && (this.#peers.has(key) || !this.full)
+    const entry = this.#admission(key)
+    if (entry === undefined) return false
+    const nowMs = this.#clock.monotonic()
+    entry.openingMs = entry.openingMs.filter((sinceMs) => sinceMs > nowMs - OPENING_MS)
+    const connections = (this.#peers.get(key)?.connections.length ?? 0) + entry.openingMs.length
+    if (connections >= MAX_CONNECTIONS_PER_PEER || (connections === 0 && this.full)) return false
+    entry.openingMs.push(nowMs)
+    return true
   }
 
   /** Notes an open connection; answers the peer and whether it is new, or undefined when it was never admitted. */
   opened(connection: Connection): { peer: Peer; first: boolean } | undefined {
     const key = connection.remotePeer.toString()
-    const admission = this.#admission(key)
-    if (admission === undefined || connection.status !== 'open') return undefined
+    const entry = this.#admission(key)
+    if (entry === undefined || connection.status !== 'open') return undefined
+    entry.openingMs.shift()
+    const { admission } = entry
     const known = this.#peers.get(key)
     if (known !== undefined) {
       known.admission = admission
@@ -113,9 +130,9 @@ export class PeerTable {
     return peer
   }
 
-  #admission(key: string): Admission | undefined {
+  #admission(key: string): { admission: Admission; openingMs: number[] } | undefined {
     const entry = this.#admissions.get(key)
     if (entry === undefined || entry.atMs <= this.#clock.monotonic() - ADMISSION_LIFETIME_MS) return undefined
-    return entry.admission
+    return entry
   }
 }

@@ -1,4 +1,7 @@
 import type { RecordType, ValidPath } from '../records/index.ts'
+import type { BucketDigest, IdPage, PrefixDigest } from '../records/store/index.ts'
+
+export type { BucketDigest, IdPage, PrefixDigest } from '../records/store/index.ts'
 
 /** Where bytes came from, for limits and logs. */
 export interface Sender {
@@ -7,10 +10,15 @@ export interface Sender {
   readonly nodeId: string
   /** Over gossip: the type whose topic the record came on; a record of another type is refused. */
   readonly topic?: RecordType
+  /** Over catch-up: the bucket in which the sender listed the record; a record of another bucket is refused. */
+  readonly bucket?: number
 }
 
-/** `accept`: keep and forward. `ignore`: drop without blame. `reject`: drop, the sender is at fault. */
-export type Verdict = 'accept' | 'ignore' | 'reject'
+/**
+ * `accept`: keep and forward. `duplicate`: held already, nobody's fault. `ignore`: drop; a peer has a budget of these.
+ * `reject`: drop, the sender is at fault.
+ */
+export type Verdict = 'accept' | 'duplicate' | 'ignore' | 'reject'
 
 /** Decides who may stay connected. The composition root hands it in; overlay never sees how trust is kept. */
 export interface PeerGate {
@@ -23,6 +31,9 @@ export interface PeerGate {
 
 /** The record side of the node, as the overlay sees it: everything received ends in `receive`, the one verifying path. */
 export interface RecordPort {
+  /** Types that `receive` can judge; only their topics are listened to. Default: those of the record room. */
+  readonly types?: readonly RecordType[]
+  /** Rejects when this node cannot judge now (a full disk, too much to do): the record is fetched again later. */
   receive(record: Uint8Array, from: Sender): Promise<Verdict>
   /** Takes certificates that records need; the ones whose path does not hold are dropped. */
   receiveCertificates(chains: readonly (readonly Uint8Array[])[], from: Sender): Promise<void>
@@ -30,29 +41,14 @@ export interface RecordPort {
   buckets(): Promise<readonly BucketDigest[]>
   /** Digests inside one bucket by first byte of the record id. */
   prefixes(bucket: number): Promise<readonly PrefixDigest[]>
-  /** Ids of live records in a bucket, sorted; all, or those with one first byte. */
-  ids(bucket: number, prefix?: number): Promise<readonly Uint8Array[]>
+  /** Ids of live records in a bucket, sorted. */
+  ids(bucket: number, page: IdPage): Promise<readonly Uint8Array[]>
   /** Of `ids`, those a node should fetch: not held and not remembered as refused. */
   missing(ids: readonly Uint8Array[]): Promise<readonly Uint8Array[]>
   /** Bytes of held records; ids that are not held are left out. */
   read(ids: readonly Uint8Array[]): Promise<readonly Uint8Array[]>
   /** Chains (leaf first, DER) that the held records among `ids` need, each once. */
   chainsFor(ids: readonly Uint8Array[]): Promise<readonly (readonly Uint8Array[])[]>
-}
-
-/** SHA-256 over the sorted ids of the live records created in one hour. */
-export interface BucketDigest {
-  /** createdAtMs divided by 3,600,000, rounded down. */
-  readonly bucket: number
-  readonly count: number
-  readonly digest: Uint8Array
-}
-
-export interface PrefixDigest {
-  /** First byte of the record id. */
-  readonly prefix: number
-  readonly count: number
-  readonly digest: Uint8Array
 }
 
 /** Last known block of one origin's chain. */
@@ -66,16 +62,36 @@ export interface ChainHead {
 export interface ChainPort {
   /** Heads this node knows, its own included. */
   heads(): Promise<readonly ChainHead[]>
-  /** A head announced over gossip or exchanged on connect. Answers what to fetch from that peer, if anything. */
-  learn(head: ChainHead, from: Sender): Promise<ChainWant | undefined>
+  /** A head announced over gossip or exchanged on connect. Answers what it was, and what to fetch from that peer. */
+  learn(head: ChainHead, from: Sender): Promise<LearnedHead>
   /** Encoded blocks of one chain from `fromSeq` on, in order, at most `maxCount`. */
   read(origin: string, fromSeq: number, maxCount: number): Promise<readonly Uint8Array[]>
-  /** Blocks fetched for a {@link ChainWant}, in order. `ignore` ends fetching from that peer for now. */
-  receive(origin: string, blocks: readonly Uint8Array[], from: Sender): Promise<Verdict>
+  /**
+   * Blocks asked for from `place.fromSeq` on. They must begin there and rise by one, or it is `reject`. `ignore` ends
+   * fetching from that peer for now.
+   */
+  receive(place: ChainPlace, blocks: readonly Uint8Array[], from: Sender): Promise<Verdict>
 }
 
-export interface ChainWant {
+/**
+ * What a head was to this node: `new` when it moves what is known of the chain, or will once `want` is fetched; `known`
+ * changes nothing; `malformed` is none, whoever reads it.
+ */
+export interface LearnedHead {
+  readonly kind: 'known' | 'new' | 'malformed'
+  /** What to fetch from whoever told, if anything. */
+  readonly want?: ChainWant
+}
+
+/** Where in a chain blocks were asked for. */
+export interface ChainPlace {
   readonly origin: string
   readonly fromSeq: number
+}
+
+/** Blocks to fetch; both numbers included. */
+export interface ChainWant extends ChainPlace {
   readonly toSeq: number
+  /** Blocks at these numbers are held: they are fetched because the peer's may be others. */
+  readonly compare?: true
 }

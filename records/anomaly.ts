@@ -17,7 +17,7 @@
  * Times are told as differences, so that their order needs no checking and a storm stays small. The largest body that
  * these bounds allow fits in a record.
  */
-import { type CborValue, encodeCbor, type GapmeshError } from '../core/index.ts'
+import { CborReader, type CborValue, encodeCbor, type GapmeshError } from '../core/index.ts'
 import { RECORDS_ERRORS } from './errors.ts'
 import {
   MAX_ANOMALY_SIGNATURES,
@@ -29,7 +29,6 @@ import {
   MAX_SCORE,
   MAX_TIME_MS,
 } from './limits.ts'
-import { CborReader } from './reader.ts'
 import type { AnomalySignature, HashedAddresses, Severity } from './types.ts'
 
 const HASH = { min: 32, max: 32 } as const
@@ -90,9 +89,10 @@ export function decodeAnomalyBody(body: Uint8Array): AnomalySignature[] {
 
 function readSignature(reader: CborReader): AnomalySignature {
   const fields = reader.array('anomaly signature', { min: FIELDS, max: FIELDS + 1 })
-  const indicator = reader.nextIsText()
-    ? reader.ascii('indicator', { min: 1, max: MAX_INDICATOR_CHARACTERS })
-    : reader.bytes('indicator', HASH)
+  const indicator =
+    reader.next === 'text'
+      ? reader.ascii('indicator', { min: 1, max: MAX_INDICATOR_CHARACTERS })
+      : reader.bytes('indicator', HASH)
   const kind = reader.ascii('kind', { min: 1, max: MAX_KIND_CHARACTERS })
   if (!KIND.test(kind)) throw malformed('kind')
   const severity = reader.uint('severity', { min: 1, max: 5 }) as Severity

@@ -16,6 +16,7 @@
  * same would be two records.
  */
 import {
+  CborReader,
   type CborValue,
   concatBytes,
   decodeCbor,
@@ -26,7 +27,6 @@ import {
 import { type SignatureSuite, sha256, suiteByCoseAlgorithm } from '../crypto/index.ts'
 import { RECORDS_ERRORS } from './errors.ts'
 import { MAX_RECORD_BYTES } from './limits.ts'
-import { CborReader } from './reader.ts'
 import type { RecordSignature } from './types.ts'
 
 /** Labels of COSE header parameters (RFC 9052 §3.1). */
@@ -120,7 +120,7 @@ export function readFrame(bytes: Uint8Array): CoseFrame {
   const protectedAt = reader.at
   const header = reader.bytes('protected header', { min: 1 })
   const protectedItem = reader.since(protectedAt)
-  reader.map('unprotected header', 0)
+  reader.map('unprotected header', { max: 0 })
   const payloadAt = reader.at
   const payload = reader.bytes('payload', { min: 1 })
   const payloadItem = reader.since(payloadAt)
@@ -139,7 +139,7 @@ function readSignature(reader: CborReader): ReadSignature {
   const at = reader.at
   const header = reader.bytes('signature header', { min: 1 })
   const protectedItem = reader.since(at)
-  reader.map('unprotected signature header', 0)
+  reader.map('unprotected signature header', { max: 0 })
   const { coseAlgorithm, keyId } = readSignatureHeader(header)
   const suite = suiteByCoseAlgorithm(coseAlgorithm)
   const bytes = suite?.signatureBytes
@@ -150,7 +150,7 @@ function readSignature(reader: CborReader): ReadSignature {
 function readContentType(header: Uint8Array): string {
   return explainingCritical(header, () => {
     const reader = new CborReader(header, malformed)
-    reader.map('protected header', 1)
+    reader.map('protected header', { min: 1, max: 1 })
     reader.key('content type', LABEL.contentType)
     const contentType = reader.ascii('content type', { min: 1, max: 127 })
     reader.end('protected header')
@@ -161,9 +161,10 @@ function readContentType(header: Uint8Array): string {
 function readSignatureHeader(header: Uint8Array): { coseAlgorithm: number; keyId: Uint8Array } {
   return explainingCritical(header, () => {
     const reader = new CborReader(header, malformed)
-    reader.map('signature header', 2)
+    reader.map('signature header', { min: 2, max: 2 })
     reader.key('algorithm', LABEL.algorithm)
     const coseAlgorithm = reader.int('algorithm')
+    if (typeof coseAlgorithm !== 'number') throw malformed('algorithm')
     reader.key('key id', LABEL.keyId)
     const keyId = reader.bytes('key id', { min: KEY_ID_BYTES, max: KEY_ID_BYTES })
     reader.end('signature header')

@@ -59,8 +59,6 @@ export const RECORDS_ERRORS = defineErrors('records', {
 const ABOUT_CONTENT: readonly string[] = [
   'RECORDS_LIFETIME',
   'RECORDS_BODY_MALFORMED',
-  'RECORDS_TYPE_UNKNOWN',
-  'RECORDS_EXPIRED',
   'RECORDS_TIME_ORDER',
   'RECORDS_CERTIFICATE_REFUSED',
   'RECORDS_ORIGIN_MISMATCH',
@@ -70,8 +68,9 @@ const ABOUT_CONTENT: readonly string[] = [
 /**
  * True when a refusal with this code is about the content of a record and lasts, so that its id may be remembered as
  * refused. Other refusals may be about the signatures, which the id leaves out: whoever remembered those could be made to
- * miss an honest record by being sent a copy with a broken signature first. A record from the future is right later, and
- * one of an unknown certificate when that arrives.
+ * miss an honest record by being sent a copy with a broken signature first. A record from the future is right later, one of
+ * an unknown certificate when that arrives, an expired one when the local clock was wrong, one of an unknown type after an
+ * update.
  */
 export function refusesContent(code: string): boolean {
   return ABOUT_CONTENT.includes(code)

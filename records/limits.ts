@@ -31,8 +31,26 @@ export const MAX_EVENT_COUNT = 2 ** 32 - 1
 /** Highest epoch of a pseudonym key. */
 export const MAX_PSEUDONYM_EPOCH = 2 ** 32 - 1
 
-/** Most refused ids that a node remembers; the oldest memory goes first. */
+/** Most refused ids that a node remembers; a new one takes the place of any other. */
 export const MAX_REFUSED_IDS = 65_536
+
+/** Longest time that an id is remembered as refused, whatever was asked for or is found on disk. */
+export const MAX_REFUSAL_MS = 3_600_000
+
+/** How long refusals wait for each other before they are written together. */
+export const REFUSAL_WRITE_DELAY_MS = 5_000
+
+/** Most refusals that one commit writes or removes; more follow after another delay, or at once at the end. */
+export const REFUSAL_BATCH = 1_024
+
+/**
+ * Records of failed commits that are remembered to be removed from the disk, should they have reached it. One that is
+ * forgotten there is a record like any other after a restart.
+ */
+export const MAX_STRAY_RECORDS = 1_024
+
+/** How far the wall clock may get ahead of the time that has passed before nothing is removed by it any more. */
+export const MAX_CLOCK_JUMP_MS = 3_600_000
 
 /** Most records that one expiry commit removes; more follow at once in the next. */
 export const EXPIRY_BATCH = 512

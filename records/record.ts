@@ -12,11 +12,10 @@
  *
  * The content type names the type: `application/vnd.gapmesh.<type>+cbor`.
  */
-import { type CborValue, encodeCbor, type GapmeshError, isDnsLabel } from '../core/index.ts'
+import { CborReader, type CborValue, encodeCbor, type GapmeshError, isDnsLabel } from '../core/index.ts'
 import { type CoseFrame, idOf, readFrame, type SignedItems, signedItems, writeFrame } from './cose.ts'
 import { RECORDS_ERRORS } from './errors.ts'
 import { MAX_LIFETIME_MS, MAX_RECORD_BYTES, MAX_SERIAL_BYTES, MAX_TIME_MS } from './limits.ts'
-import { CborReader } from './reader.ts'
 import { type DecodedRecord, RECORD_TYPES, type RecordContent, type RecordSignature, type RecordType } from './types.ts'
 
 const FIELD = {
@@ -115,7 +114,7 @@ function malformed(what: string): GapmeshError {
 
 function readPayload(payload: Uint8Array): Omit<RecordContent, 'type'> {
   const reader = new CborReader(payload, malformed)
-  reader.map('payload', 7)
+  reader.map('payload', { min: 7, max: 7 })
   reader.key('payload', FIELD.origin)
   const origin = reader.ascii('origin', { min: 1, max: MAX_ORIGIN_BYTES })
   if (!isDnsLabel(origin)) throw malformed('origin')

@@ -6,6 +6,8 @@ import { parseChain } from '../../records/path/index.ts'
 import { openRecordStore } from '../../records/store/index.ts'
 import { type Action, type CommandContext, type KeystoreOptions, table, timeText } from '../cli/index.ts'
 import { type AgentConfig, loadConfig } from '../config/index.ts'
+import { isServed } from '../control/index.ts'
+import { AGENT_ERRORS } from '../errors.ts'
 import { type NodeHome, type NodeIdentity, nodeHome, readIdentity } from '../node/home.ts'
 import { openNodeKeys } from '../node/keys.ts'
 import { MeshTrust } from '../node/trust.ts'
@@ -82,6 +84,7 @@ interface StoreCheck {
 
 /** Opens keys and database, walks chains with payloads and signatures, and every record with its index entries. */
 async function checkStores({ home, identity, config, options, context }: StoreCheck) {
+  if (await isServed(home.socket)) throw AGENT_ERRORS.create('AGENT_CONTROL_IN_USE')
   const dependencies = systemDependencies()
   const { provider, clock, logger } = dependencies
   const { mesh, nodeId, rootFingerprint, pseudonymEpoch } = identity
@@ -93,7 +96,7 @@ async function checkStores({ home, identity, config, options, context }: StoreCh
   const { sealer } = await openNodeKeys({ directory: home.keystore, unlock, pseudonymEpoch }, dependencies)
   const database = await openDatabase(home.database)
   try {
-    const records = await openRecordStore({}, { database, clock, logger })
+    const records = await openRecordStore({ readOnly: true }, { database, clock, logger })
     const root = parseChain(identity.chain).at(-1)
     if (root === undefined) throw new TypeError('the chain has no root')
     const trust = new MeshTrust({ mesh, rootFingerprint, root }, { provider, clock, records })

@@ -14,7 +14,7 @@ export const nodeEnroll: Action<NodeEnrollOptions> = async (options, context) =>
   const token = await context.readSecret({
     prompt: 'Enrolment token',
     file: options.tokenFile,
-    variable: 'GAPMESH_TOKEN',
+    kind: 'token',
     create: false,
   })
   const unlock = await unlockWith(options, context, { prompt: 'Passphrase of the keystore', create: true })

@@ -15,12 +15,18 @@ export interface Failure {
 export function reportError(error: unknown, io: CliIo, json: boolean): ExitCode {
   if (isGapmeshError(error)) {
     printFailure(error, io, json)
-    return isRefusal(error) ? 3 : 1
+    return exitCodeOf(error)
   }
   const message = error instanceof Error ? error.message : String(error)
   printFailure(AGENT_ERRORS.create('AGENT_CLI_INTERNAL', { detail: message }), io, json)
   if (io.env.GAPMESH_DEBUG && error instanceof Error) io.stderr.write(`${error.stack}\n`)
   return 1
+}
+
+function exitCodeOf(error: GapmeshError): ExitCode {
+  // What was typed or written into the configuration is not what gapmesh takes.
+  if (/^AGENT_(?:CONFIG_|CONTROL_PARAMETER$|METRICS_ADDRESS$)/.test(error.code)) return 2
+  return isRefusal(error) ? 3 : 1
 }
 
 /** One line that says what failed and one that says what to do; with `--json` one JSON object. On standard error. */

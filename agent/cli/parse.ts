@@ -1,7 +1,9 @@
 import { InvalidArgumentError } from 'commander'
+import { isDnsLabel } from '../../core/index.ts'
 
 const DURATION = /^(\d{1,9})(ms|s|m|h|d)$/
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const DAY_MS = 86_400_000
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY_MS }
 const SEVERITIES = ['info', 'low', 'medium', 'high', 'critical']
 const ISO_TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d))?$/
 
@@ -71,6 +73,27 @@ export function parseHex(minDigits: number): (text: string) => string {
       throw new InvalidArgumentError(`Use ${minDigits} to 64 hexadecimal digits.`)
     }
     return hex
+  }
+}
+
+/**
+ * The name of a mesh or a node.
+ * @throws {InvalidArgumentError}
+ */
+export function parseLabel(text: string): string {
+  if (!isDnsLabel(text)) throw new InvalidArgumentError('Use a DNS label: a to z, 0 to 9 and -, at most 63 characters.')
+  return text
+}
+
+/**
+ * A duration of a millisecond to `maxMs`.
+ * @throws {InvalidArgumentError} from the parser
+ */
+export function parseDurationUpTo(maxMs: number): (text: string) => number {
+  return (text) => {
+    const durationMs = parseDuration(text)
+    if (durationMs >= 1 && durationMs <= maxMs) return durationMs
+    throw new InvalidArgumentError(`Use at most ${Math.floor(maxMs / DAY_MS)}d, and more than nothing.`)
   }
 }
 

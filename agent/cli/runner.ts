@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { AGENT_ERRORS } from '../errors.ts'
 import type { CliActions, ExitCode } from './actions.ts'
 import { type CommandContext, type CommonOptions, createContext } from './context.ts'
 import type { CliIo } from './io.ts'
@@ -17,7 +18,7 @@ export class CommandRunner {
   /** Carries out `task` with the options of `command`; the first SIGINT or SIGTERM aborts it, a second one kills. */
   async run(command: Command, task: (context: CommandContext) => Promise<ExitCode | undefined>): Promise<void> {
     const stop = new AbortController()
-    const abort = () => stop.abort()
+    const abort = () => stop.abort(AGENT_ERRORS.create('AGENT_CLI_INTERRUPTED'))
     const { signals, stdout } = this.#io
     signals.once('SIGINT', abort).once('SIGTERM', abort)
     // A reader that has seen enough, as in `gapmesh record list | head`.

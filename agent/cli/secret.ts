@@ -7,24 +7,31 @@ import type { CliIo } from './io.ts'
 export interface SecretRequest {
   /** What the terminal shows, such as `Passphrase of the new keystore`. */
   readonly prompt: string
-  /** From `--passphrase-file`; wins over everything. */
+  /** From `--passphrase-file` or `--token-file`; wins over everything. */
   readonly file?: string | undefined
-  /** Environment variable. Default `GAPMESH_PASSPHRASE`. */
-  readonly variable?: string
+  /** Default `passphrase`. */
+  readonly kind?: 'passphrase' | 'token'
   /** True for a new secret: the terminal asks twice. */
   readonly create: boolean
 }
 
+/** Where each kind is found without a file, and how it is told that there is none. */
+const KINDS = {
+  passphrase: { variable: 'GAPMESH_PASSPHRASE', none: 'AGENT_CLI_SECRET_NONE' },
+  token: { variable: 'GAPMESH_TOKEN', none: 'AGENT_CLI_TOKEN_NONE' },
+} as const
+
 /**
  * A secret from a file, else from the environment, else from the terminal without echo. Never from an argument, which
  * other users can see.
- * @throws AGENT_CLI_SECRET_NONE, AGENT_CLI_SECRET_EMPTY, AGENT_CLI_SECRET_MISMATCH, AGENT_CLI_SECRET_FILE,
+ * @throws AGENT_CLI_SECRET_NONE, AGENT_CLI_TOKEN_NONE, AGENT_CLI_SECRET_EMPTY, AGENT_CLI_SECRET_MISMATCH, AGENT_CLI_SECRET_FILE,
  * AGENT_CLI_SECRET_LENGTH, AGENT_CLI_INTERRUPTED
  */
 export async function readSecret(request: SecretRequest, io: CliIo): Promise<string> {
+  const { variable } = KINDS[request.kind ?? 'passphrase']
   const secret =
     request.file === undefined
-      ? (io.env[request.variable ?? 'GAPMESH_PASSPHRASE'] ?? (await askTerminal(request, io)))
+      ? (io.env[variable] ?? (await askTerminal(request, io)))
       : await readSecretFile(resolve(io.workingDirectory, request.file))
   if (secret.length === 0) throw AGENT_ERRORS.create('AGENT_CLI_SECRET_EMPTY')
   if (Buffer.byteLength(secret) > MAX_SECRET_BYTES) throw AGENT_ERRORS.create('AGENT_CLI_SECRET_LENGTH')
@@ -44,7 +51,7 @@ async function readSecretFile(path: string): Promise<string> {
 }
 
 async function askTerminal(request: SecretRequest, io: CliIo): Promise<string> {
-  if (!io.stdin.isTTY) throw AGENT_ERRORS.create('AGENT_CLI_SECRET_NONE')
+  if (!io.stdin.isTTY) throw AGENT_ERRORS.create(KINDS[request.kind ?? 'passphrase'].none)
   const terminal = new SilentTerminal(io)
   try {
     const secret = await terminal.ask(`${request.prompt}: `)

@@ -2,7 +2,6 @@ import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { AGENT_ERRORS } from '../errors.ts'
 import { MAX_CONFIG_BYTES } from '../limits.ts'
-import { parseConfigFile } from './file.ts'
 import { type AgentConfig, flagOf, isList, OPTIONS, type OptionSpec, variableOf } from './options.ts'
 import { checkValue, type OptionValue, type RawValue } from './values.ts'
 
@@ -41,6 +40,8 @@ async function readConfigFile(input: LoadConfigInput): Promise<Map<string, Optio
     // Before reading: the size of what is named by mistake has no bound.
     if ((await stat(path)).size > MAX_CONFIG_BYTES)
       throw AGENT_ERRORS.create('AGENT_CONFIG_TOO_LARGE', { detail: path })
+    // The YAML parser is loaded only where there is a file.
+    const { parseConfigFile } = await import('./file.ts')
     return parseConfigFile({ path, text: await readFile(path, 'utf8'), env: input.env })
   } catch (cause) {
     if (AGENT_ERRORS.matches(cause)) throw cause

@@ -29,6 +29,7 @@ export {
   type ControlServer,
   type ControlServerDependencies,
   type ControlServerOptions,
+  isServed,
   serveControl,
 } from './server.ts'
 export { controlSocketPath } from './socket-path.ts'

@@ -78,7 +78,7 @@ async function listen(server: Server, path: string): Promise<void> {
     if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') {
       throw AGENT_ERRORS.create('AGENT_CONTROL_LISTEN', { detail: path, cause })
     }
-    if (await isAlive(path)) throw AGENT_ERRORS.create('AGENT_CONTROL_IN_USE')
+    if (await isServed(path)) throw AGENT_ERRORS.create('AGENT_CONTROL_IN_USE')
     await rm(path, { force: true })
     await tryListen(server, path)
   }
@@ -98,7 +98,8 @@ function tryListen(server: Server, path: string): Promise<void> {
   })
 }
 
-function isAlive(path: string): Promise<boolean> {
+/** True when a process answers on the control socket at `path`. */
+export function isServed(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path)
     socket.once('connect', () => resolve(true))
@@ -136,7 +137,7 @@ class Connection {
     const handler = isMethod(method) ? this.#dependencies.handlers[method] : undefined
     if (!isMethod(method) || handler === undefined) throw AGENT_ERRORS.create('AGENT_CONTROL_METHOD')
     const bad = badParameter(method, params)
-    if (bad !== undefined) throw AGENT_ERRORS.create('AGENT_CONTROL_MESSAGE', { detail: bad })
+    if (bad !== undefined) throw AGENT_ERRORS.create('AGENT_CONTROL_PARAMETER', { detail: bad })
     const { signal } = this.#gone
     // The parameters were checked against this method's own shape.
     const answer = handler(params as never, signal)

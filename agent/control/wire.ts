@@ -82,7 +82,7 @@ export function fromWireError(wire: WireError): GapmeshError {
   })
 }
 
-/** True when a verification or policy said no: such errors carry an action, or a code that ends in `_REFUSED`. */
+/** True when a verification or policy said no: such errors carry an action, or a code that says so. */
 export function isRefusal(error: GapmeshError): boolean {
-  return error.action !== undefined || error.code.endsWith('_REFUSED')
+  return error.action !== undefined || /_(?:REFUSED|UNTRUSTED)$/.test(error.code)
 }

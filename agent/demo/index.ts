@@ -5,9 +5,9 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { systemClock, systemRandom } from '../../core/index.ts'
+import { systemClock } from '../../core/index.ts'
 import { type Action, type CommandContext, type DemoOptions, type Progress, table } from '../cli/index.ts'
-import { countEvents, formatOf, SAMPLE } from './input.ts'
+import { inspectLog, SAMPLE } from './input.ts'
 import { LocalMesh } from './mesh.ts'
 import { type DemoReport, type Narrator, type NodeRow, Scenario } from './scenario.ts'
 
@@ -15,29 +15,44 @@ export { LocalMesh, type MeshOptions } from './mesh.ts'
 
 /** `gapmesh demo`. Exits 0 only when every node holds every signature and every chain verifies. */
 export const demo: Action<DemoOptions> = async (options, context) => {
-  const [clock, random] = [systemClock(), systemRandom()]
+  const clock = systemClock()
   const startedMs = clock.monotonic()
   const { workingDirectory } = context.io
-  const path = options.eve === undefined ? SAMPLE : resolve(workingDirectory, options.eve)
-  const input = { path, format: await formatOf(path) }
-  const alerts = await countEvents(input, clock)
+  const log = options.eve === undefined ? SAMPLE : resolve(workingDirectory, options.eve)
+  const input = await inspectLog(log, clock)
   const directory = await openDirectory(options, workingDirectory)
-  const mesh = new LocalMesh({ directory, nodes: options.nodes }, { clock, random })
+  const mesh = new LocalMesh({ directory, nodes: options.nodes }, { clock })
   const narrator = new TerminalNarrator(context)
-  try {
+  const story = async () => {
     await narrator.step(`${options.nodes} nodes enrol with one-time tokens`, options.nodes)
     let enrolled = 0
     await mesh.enrol(() => narrator.reached(++enrolled))
-    const scenario = new Scenario({ input, alerts, signal: context.signal }, { mesh, clock, narrator })
-    const { report, rows } = await scenario.run(startedMs)
+    const scenario = new Scenario({ ...input, signal: context.signal }, { mesh, clock, narrator })
+    return scenario.run(startedMs)
+  }
+  try {
+    const { report, rows } = await unlessAborted(story(), context.signal)
     narrator.end()
     context.result(report, summaryText(report, rows))
     return report.ok ? 0 : 1
   } finally {
     narrator.end()
-    await mesh.close()
+    await mesh.close(options.keep === undefined ? 'SIGKILL' : 'SIGTERM')
     if (options.keep === undefined) await rm(directory, { recursive: true, force: true })
     else context.note(`Homes are kept in ${directory}`)
+  }
+}
+
+/** What `work` comes to, or at once the signal's reason: a step that is under way is left to whoever ends its processes. */
+async function unlessAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  const stop = Promise.withResolvers<never>()
+  const abort = () => stop.reject(signal.reason)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([work, stop.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 

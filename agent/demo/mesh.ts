@@ -1,10 +1,11 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { type Clock, isGapmeshError, type RandomSource, sleep, toHex } from '../../core/index.ts'
+import { type Clock, isGapmeshError, sleep } from '../../core/index.ts'
 import { ControlClient, controlSocketPath } from '../control/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
-import { GapmeshProcess, runCommand } from './processes.ts'
+import { type CommandInput, GapmeshProcess } from './processes.ts'
 
 export interface MeshOptions {
   /** Directory of all homes; made when it is not there. */
@@ -15,7 +16,6 @@ export interface MeshOptions {
 
 export interface MeshDependencies {
   readonly clock: Clock
-  readonly random: RandomSource
 }
 
 /** A node of the mesh: its home, its place, and its process while it runs. */
@@ -27,13 +27,23 @@ interface DemoNode {
 }
 
 const MESH = 'demo'
-const POLL_MS = 100
+const POLL_MS = 50
+const TOKEN_VALID_MS = 600_000
+
+/** How many processes start at the same time: more would only make each of them slower. */
+const STARTING = Math.max(2, Math.min(availableParallelism(), 4))
+
+/** Processes that did not end this long after they were asked to are killed, in milliseconds. */
+const END_PATIENCE_MS = 5_000
 
 /** A CA and nodes on loopback, each in a process of its own, enrolled as an operator would do it. */
 export class LocalMesh {
   readonly #options: MeshOptions
   readonly #dependencies: MeshDependencies
   readonly #nodes: DemoNode[] = []
+  /** Whatever runs, commands included. */
+  readonly #processes = new Set<GapmeshProcess>()
+  #closed = false
 
   constructor(options: MeshOptions, dependencies: MeshDependencies) {
     this.#options = options
@@ -46,25 +56,28 @@ export class LocalMesh {
 
   /** Makes the CA, serves it while every node enrols with a token of its own, and closes it. */
   async enrol(onEnrolled: (nodeId: string) => void = () => {}): Promise<void> {
-    const { directory } = this.#options
-    await mkdir(directory, { recursive: true, mode: 0o700 })
+    const { directory, nodes } = this.#options
+    await mkdir(this.#cache, { recursive: true, mode: 0o700 })
+    this.#compile()
     const ca = join(directory, 'ca')
-    const passphraseFile = join(directory, 'ca.passphrase')
-    await writeFile(passphraseFile, toHex(this.#dependencies.random.bytes(16)), { mode: 0o600 })
-    const common = ['--home', ca, '--passphrase-file', passphraseFile, '--json']
-    await runCommand({ args: ['ca', 'init', '--mesh', MESH, ...common] })
-    const server = new GapmeshProcess({ args: ['ca', 'serve', '--listen', '127.0.0.1:0', ...common] })
+    const common = ['--home', ca, '--key-file', join(directory, 'ca.key'), '--json']
+    await this.#spawn({ args: ['ca', 'init', '--mesh', MESH, ...common] }).result()
+    const server = this.#spawn({ args: ['ca', 'serve', '--listen', '127.0.0.1:0', ...common] })
     try {
       const { url } = await server.ready()
-      const ids = Array.from({ length: this.#options.nodes }, (_, at) => `node-${at + 1}`)
-      for (const nodeId of ids) this.#nodes.push(await this.#place(nodeId))
-      for (const pair of inPairs(this.#nodes)) {
-        await Promise.all(pair.map((node) => this.#enrolOne(node, { ca, url: String(url) })))
-        for (const { nodeId } of pair) onEnrolled(nodeId)
-      }
+      for (let number = 1; number <= nodes; number += 1) this.#nodes.push(await this.#place(`node-${number}`))
+      await severally(this.#nodes, async (node) => {
+        await this.#enrolOne(node, { ca, url: String(url) })
+        onEnrolled(node.nodeId)
+      })
     } finally {
       await server.end('SIGTERM')
     }
+  }
+
+  /** A node that ends for want of a home, beside the CA's first steps: it leaves the compiled code that the others start with. */
+  #compile(): void {
+    this.#spawn({ args: ['run', '--home', join(this.#options.directory, 'none')] })
   }
 
   async #place(nodeId: string): Promise<DemoNode> {
@@ -72,26 +85,20 @@ export class LocalMesh {
     return { nodeId, home, address: `/ip4/127.0.0.1/tcp/${await freePort()}`, process: undefined }
   }
 
+  /** The token comes from the CA's control socket, as `gapmesh ca token` gets it while the CA serves. */
   async #enrolOne({ nodeId, home, address }: DemoNode, { ca, url }: { ca: string; url: string }): Promise<void> {
-    const { token } = await runCommand({ args: ['ca', 'token', '--home', ca, '--node-id', nodeId, '--json'] })
-    const keyFile = join(this.#options.directory, `${nodeId}.key`)
-    await runCommand({
-      args: [
-        'node',
-        'enroll',
-        '--home',
-        home,
-        '--ca',
-        url,
-        '--node-id',
-        nodeId,
-        '--key-file',
-        keyFile,
-        '--address',
-        address,
-        '--json',
-      ],
-      env: { GAPMESH_TOKEN: String(token) },
+    const authority = new ControlClient({ path: controlSocketPath(ca) }, this.#dependencies)
+    const { token } = await authority.call('ca.token', { validForMs: TOKEN_VALID_MS, nodeId })
+    const where = ['--home', home, '--key-file', this.#keyFileOf(nodeId), '--address', address]
+    const args = ['node', 'enroll', '--ca', url, '--node-id', nodeId, ...where, '--json']
+    await this.#spawn({ args, env: { GAPMESH_TOKEN: token } }).result()
+  }
+
+  /** Starts nodes, a few at a time; resolves when all say that they are ready. */
+  async startAll(nodeIds: readonly string[], onReady: (nodeId: string) => void = () => {}): Promise<void> {
+    await severally(nodeIds, async (nodeId) => {
+      await this.start(nodeId)
+      onReady(nodeId)
     })
   }
 
@@ -99,18 +106,9 @@ export class LocalMesh {
   async start(nodeId: string, args: readonly string[] = []): Promise<void> {
     const node = this.#node(nodeId)
     const peers = this.#nodes.filter((other) => other !== node).flatMap(({ address }) => ['--mesh-bootstrap', address])
-    const keyFile = join(this.#options.directory, `${nodeId}.key`)
-    const own = [
-      '--home',
-      node.home,
-      '--keystore-key-file',
-      keyFile,
-      '--mesh-listen',
-      node.address,
-      '--mesh-mdns',
-      'false',
-    ]
-    node.process = new GapmeshProcess({ args: ['run', ...own, ...peers, '--log-level', 'warn', '--json', ...args] })
+    const keys = ['--home', node.home, '--keystore-key-file', this.#keyFileOf(nodeId)]
+    const own = [...keys, '--mesh-listen', node.address, '--mesh-mdns', 'false', '--log-level', 'warn', '--json']
+    node.process = this.#spawn({ args: ['run', ...own, ...peers, ...args] })
     await node.process.ready()
   }
 
@@ -122,9 +120,15 @@ export class LocalMesh {
     await process?.end(signal)
   }
 
-  /** Ends whatever runs. */
-  async close(): Promise<void> {
-    await Promise.all(this.#nodes.map(({ nodeId }) => this.end(nodeId, 'SIGTERM')))
+  /** Ends whatever runs: SIGKILL when the homes are thrown away, else as an operator would. Nothing starts any more. */
+  async close(signal: 'SIGKILL' | 'SIGTERM' = 'SIGTERM'): Promise<void> {
+    this.#closed = true
+    const endAll = (by: typeof signal) => Promise.all([...this.#processes].map((one) => one.end(by)))
+    const impatience = this.#dependencies.clock.setTimer(END_PATIENCE_MS, () => void endAll('SIGKILL'))
+    await endAll(signal)
+    impatience.cancel()
+    for (const node of this.#nodes) node.process = undefined
+    await rm(this.#cache, { recursive: true, force: true })
   }
 
   isRunning(nodeId: string): boolean {
@@ -157,6 +161,23 @@ export class LocalMesh {
     }
   }
 
+  /** The processes run the same code: what one of them compiled, the others take from here. */
+  get #cache(): string {
+    return join(this.#options.directory, '.compiled')
+  }
+
+  #keyFileOf(nodeId: string): string {
+    return join(this.#options.directory, `${nodeId}.key`)
+  }
+
+  #spawn({ args, env = {} }: CommandInput): GapmeshProcess {
+    if (this.#closed) throw AGENT_ERRORS.create('AGENT_DEMO_PROCESS', { detail: 'the mesh is closed' })
+    const process = new GapmeshProcess({ args, env: { NODE_COMPILE_CACHE: this.#cache, ...env } })
+    this.#processes.add(process)
+    void process.gone().then(() => this.#processes.delete(process))
+    return process
+  }
+
   #node(nodeId: string): DemoNode {
     const node = this.#nodes.find((candidate) => candidate.nodeId === nodeId)
     if (node === undefined) throw new TypeError(`no node is called ${nodeId}`)
@@ -175,8 +196,13 @@ async function unlessUnreachable(holds: () => Promise<boolean>): Promise<boolean
   }
 }
 
-function inPairs<Item>(items: readonly Item[]): Item[][] {
-  return items.flatMap((_, at) => (at % 2 === 0 ? [items.slice(at, at + 2)] : []))
+/** Does `work` for every item, a few at the same time. */
+async function severally<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const left = items.values()
+  const worker = async () => {
+    for (const item of left) await work(item)
+  }
+  await Promise.all(Array.from({ length: STARTING }, worker))
 }
 
 /** A port that was free a moment ago; the node that gets it listens on it for the whole demo. */

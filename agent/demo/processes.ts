@@ -24,7 +24,10 @@ export class GapmeshProcess {
 
   constructor({ args, env = {} }: CommandInput) {
     const { PATH = '', HOME = '', LANG = 'C.UTF-8' } = process.env
-    this.#command = `gapmesh ${args.slice(0, 2).join(' ')}`
+    this.#command = `gapmesh ${args
+      .slice(0, 2)
+      .filter((word) => !word.startsWith('-'))
+      .join(' ')}`
     this.#child = spawn(process.execPath, [MAIN, ...args], {
       env: { PATH, HOME, LANG, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -36,8 +39,9 @@ export class GapmeshProcess {
     if (this.#child.stderr !== null) createInterface(this.#child.stderr).on('line', (line) => this.#remember(line))
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid
+  /** Resolves when the process is gone, however it ended. */
+  async gone(): Promise<void> {
+    await this.#exited.catch(() => {})
   }
 
   /**
@@ -81,13 +85,18 @@ export class GapmeshProcess {
 
   #failure(end: number | NodeJS.Signals): Error {
     return AGENT_ERRORS.create('AGENT_DEMO_PROCESS', {
-      detail: `${this.#command} ended with ${end}`,
+      detail: `${this.#command} ended with ${end}${toldIn(this.#log.at(-1))}`,
       metadata: { log: this.#log },
     })
   }
 }
 
-/** Runs a command to its end and answers what it printed. */
-export function runCommand(input: CommandInput): Promise<Record<string, unknown>> {
-  return new GapmeshProcess(input).result()
+/** What a command with `--json` said in its last line, if that was an error. */
+function toldIn(line = ''): string {
+  try {
+    const { error } = JSON.parse(line)
+    return `: ${error.message} (${error.code})`
+  } catch {
+    return ''
+  }
 }

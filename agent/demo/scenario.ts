@@ -118,11 +118,8 @@ export class Scenario {
     const { mesh } = this.#dependencies
     const ids = mesh.nodeIds
     await this.#narrate(`${ids.length} nodes join over post-quantum links`, ids.length)
-    for (const nodeId of ids.slice(1)) {
-      await mesh.start(nodeId)
-      this.#dependencies.narrator.reached(ids.indexOf(nodeId))
-    }
-    await this.#connected(ids.slice(1))
+    let joined = 0
+    await mesh.startAll(ids.slice(1), () => this.#dependencies.narrator.reached(++joined))
     const { path, format } = this.#options.input
     // Folding would make the number of signatures depend on timing, and the demo compares numbers.
     await mesh.start(this.#sensor, [`--${format}`, path, '--ingest-fold', 'false'])

@@ -1,14 +1,14 @@
-import { fromHex, toHex } from '../../core/index.ts'
+import { toHex } from '../../core/index.ts'
 import { checkLedger } from '../../ledger/store/index.ts'
-import { type CheckedRecord, type DecodedRecord, hashAddress, type Severity } from '../../records/index.ts'
+import { hashAddress, type Severity } from '../../records/index.ts'
 import type { RecordQuery } from '../../records/store/index.ts'
 import type { ControlHandlers, PublishParams, RecordFilter, RecordSummary } from '../control/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
 import type { IngestEvent } from '../ingest/index.ts'
-import { MAX_TAIL_BACKLOG } from '../limits.ts'
 import type { RunningNode } from './node.ts'
 import { reportedEvent } from './report.ts'
 import { nodeStatus, nodeSummaries } from './status.ts'
+import { tailRecords } from './tail.ts'
 import { anomaliesOf, detail, summarize } from './views.ts'
 
 /** Records that `records.list` answers when it is not told how many. */
@@ -21,18 +21,19 @@ export function controlHandlers(node: RunningNode): ControlHandlers {
     'nodes.list': async () => ({ nodes: nodeSummaries(node) }),
     'records.list': async (filter) => ({ records: await listRecords(node, filter) }),
     'records.show': async ({ id }) => {
-      const stored = await node.parts.records.get(recordId(id))
+      const stored = await node.parts.records.get(findId(node, id))
       if (stored === undefined) throw AGENT_ERRORS.create('AGENT_RECORD_UNKNOWN')
       return detail(stored.record, node.parts.ledger)
     },
-    'records.publish': async (params) => {
-      const { record, blocks } = await node.publish([reported(node, params)])
+    'records.publish': async (params, signal) => {
+      // Whoever gave up waiting may report again: what nobody waits for is not published.
+      const { record, blocks } = await node.publish([reported(node, params)], signal)
       const block = blocks[0]
       return { id: toHex(record.id), blockId: toHex(block?.id ?? new Uint8Array()), seq: block?.seq ?? 0 }
     },
     'records.inventory': () => inventory(node),
     'ledger.check': () => checkOwnChain(node),
-    'records.tail': (filter, signal) => tail(node, filter, signal),
+    'records.tail': (filter, signal) => tailRecords((listener) => node.onRecord(listener), filter, signal),
   }
 }
 
@@ -53,12 +54,17 @@ function queryOf({ sinceMs, untilMs, origin, kind, minSeverity }: RecordFilter):
   }
 }
 
-function recordId(text: string): Uint8Array {
-  try {
-    return fromHex(text)
-  } catch {
-    throw AGENT_ERRORS.create('AGENT_RECORD_UNKNOWN')
-  }
+/**
+ * The id that begins with `digits`.
+ * @throws AGENT_RECORD_UNKNOWN, AGENT_RECORD_AMBIGUOUS
+ */
+function findId({ parts: { records } }: RunningNode, digits: string): Uint8Array {
+  const page = { prefix: Number.parseInt(digits.slice(0, 2), 16), limit: Number.MAX_SAFE_INTEGER }
+  const ids = records.buckets().flatMap(({ bucket }) => records.ids(bucket, page))
+  const [found, another] = ids.filter((id) => toHex(id).startsWith(digits))
+  if (found === undefined) throw AGENT_ERRORS.create('AGENT_RECORD_UNKNOWN')
+  if (another !== undefined) throw AGENT_ERRORS.create('AGENT_RECORD_AMBIGUOUS')
+  return found
 }
 
 /** The event of a report: addresses are hashed here, before anything is kept for others. */
@@ -99,36 +105,4 @@ async function checkOwnChain(node: RunningNode) {
   const problems = report.problems.map(({ kind, origin, seq, message }) => ({ kind, origin, seq, message }))
   const { problemCount, blocksChecked, chainsChecked } = report
   return { ok: problemCount === 0, problemCount, problems, blocksChecked, chainsChecked }
-}
-
-/** Records as they are stored. A reader that falls far behind is cut off rather than kept in memory. */
-async function* tail(node: RunningNode, filter: RecordFilter, signal: AbortSignal): AsyncIterable<RecordSummary> {
-  const waiting: CheckedRecord[] = []
-  let wake = () => {}
-  const end = () => wake()
-  const forget = node.onRecord((record) => {
-    waiting.push(record)
-    wake()
-  })
-  signal.addEventListener('abort', end)
-  try {
-    while (!signal.aborted) {
-      if (waiting.length > MAX_TAIL_BACKLOG) throw AGENT_ERRORS.create('AGENT_CONTROL_TOO_SLOW')
-      const record = waiting.shift()
-      if (record !== undefined && isAskedFor(record, filter)) yield summarize(record)
-      else if (record === undefined) await new Promise<void>((resolve) => (wake = resolve))
-    }
-  } finally {
-    signal.removeEventListener('abort', end)
-    forget()
-  }
-}
-
-function isAskedFor(record: DecodedRecord, filter: RecordFilter): boolean {
-  const { sinceMs = 0, untilMs = Number.POSITIVE_INFINITY, origin = record.origin, kind, minSeverity = 0 } = filter
-  if (record.createdAtMs < sinceMs || record.createdAtMs > untilMs || record.origin !== origin) return false
-  if (kind === undefined && minSeverity === 0) return true
-  return anomaliesOf(record).some(
-    (anomaly) => anomaly.severity >= minSeverity && (kind ?? anomaly.kind) === anomaly.kind,
-  )
 }

@@ -2,7 +2,7 @@ import { type Clock, isGapmeshError, type Logger } from '../../core/index.ts'
 import type { SignatureProvider } from '../../crypto/index.ts'
 import type { RecordPort, Sender, Verdict } from '../../overlay/index.ts'
 import { decodeRecord, type RecordTrust, refusesContent, type VerifiedRecord, verify } from '../../records/index.ts'
-import type { RecordStore } from '../../records/store/index.ts'
+import type { IdPage, RecordStore } from '../../records/store/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
 import type { MeshTrust } from './trust.ts'
 
@@ -78,8 +78,8 @@ export class RecordInbox implements RecordPort {
     return this.#dependencies.records.prefixes(bucket)
   }
 
-  async ids(bucket: number, prefix?: number) {
-    return this.#dependencies.records.ids(bucket, prefix)
+  async ids(bucket: number, page: IdPage) {
+    return this.#dependencies.records.ids(bucket, page)
   }
 
   missing(ids: readonly Uint8Array[]) {
@@ -107,6 +107,8 @@ export class RecordInbox implements RecordPort {
   async #refuse(error: unknown, record: Uint8Array, from: Sender): Promise<Verdict> {
     const code = codeOf(error)
     if (code === 'RECORDS_DUPLICATE') return this.#duplicate()
+    // A full disk or a busy pool says nothing about the record: the overlay fetches it again.
+    if (!code.startsWith('RECORDS_')) throw error
     this.#count(error)
     this.#dependencies.logger.debug({ from: from.nodeId, road: from.road, code }, 'a record was refused')
     if (code === 'RECORDS_CERTIFICATE_UNKNOWN') this.#dependencies.fetchCertificates(from.nodeId)

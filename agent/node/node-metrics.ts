@@ -3,7 +3,7 @@ import type { RunningNode } from './node.ts'
 
 /** Records, ledger and peers of a running node, for the Prometheus page. */
 export function nodeMetrics(node: RunningNode): MetricDefinition[] {
-  const { records, ledger, overlay, inbox, identity } = node.parts
+  const { records, ledger, overlay, inbox, identity, acceptor } = node.parts
   const gauge = (name: string, help: string, read: MetricDefinition['read']) =>
     ({ name, help, type: 'gauge', read }) as const
   const counter = (name: string, help: string, read: MetricDefinition['read']) =>
@@ -27,6 +27,14 @@ export function nodeMetrics(node: RunningNode): MetricDefinition[] {
       'gapmesh_ledger_head',
       'Sequence number of the newest own block.',
       () => ledger.head(identity.nodeId)?.seq ?? 0,
+    ),
+    counter(
+      'gapmesh_ingest_failed_total',
+      'Events that could never be accepted and were left out.',
+      () => acceptor.state().failed,
+    ),
+    gauge('gapmesh_ingest_stopped', '1 when reading the logs has stopped or waits for the disk.', () =>
+      node.stoppedBy !== undefined || acceptor.state().waitingFor !== undefined ? 1 : 0,
     ),
     gauge('gapmesh_peers_connected', 'Connected peers.', () => overlay.state().peers),
     gauge('gapmesh_appending', '1 while this node may extend its chain.', () =>

@@ -1,4 +1,4 @@
-import { type Clock, CORE_ERRORS, type Logger, type RandomSource, sleep } from '../../core/index.ts'
+import { type Clock, isGapmeshError, type Logger, type RandomSource } from '../../core/index.ts'
 import { type Database, openDatabase, RESERVE_BYTES } from '../../core/store/index.ts'
 import { createNativeProvider, type SignatureProvider } from '../../crypto/index.ts'
 import type { KeystoreUnlock } from '../../crypto/store/index.ts'
@@ -10,7 +10,9 @@ import { type Certificate, parseChain } from '../../records/path/index.ts'
 import { openRecordStore, type RecordStore } from '../../records/store/index.ts'
 import type { AgentConfig } from '../config/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
-import { Ingest, type IngestBatch, type IngestEvent, loadPositions } from '../ingest/index.ts'
+import { Ingest, type IngestEvent, loadPositions } from '../ingest/index.ts'
+import { BatchAcceptor } from './acceptor.ts'
+import type { AppendState } from './append-state.ts'
 import { type NodeHome, type NodeIdentity, readIdentity } from './home.ts'
 import { RecordInbox } from './inbox.ts'
 import { type NodeKeys, openNodeKeys } from './keys.ts'
@@ -32,13 +34,9 @@ export interface NodeDependencies {
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
-const RETRY_MS = 1_000
 
 /** How long a node that has peers to look for waits for a first answer about its own chain before it appends. */
 const FIRST_ANSWER_MS = 5_000
-
-/** Whether this node may extend its chain. `asking` its peers, `appending`, or stopped: `forked`, `damaged`. */
-export type AppendState = 'asking' | 'appending' | 'forked' | 'damaged'
 
 /** What a node is made of, opened in order. */
 export interface NodeParts {
@@ -54,6 +52,7 @@ export interface NodeParts {
   readonly overlay: Overlay
   readonly publisher: Publisher
   readonly ingest: Ingest
+  readonly acceptor: BatchAcceptor
 }
 
 /**
@@ -83,6 +82,7 @@ export class RunningNode {
   #ownHead: OwnHeadQuestion | undefined
   #appending: AppendState = 'asking'
   #lostBlocks = 0
+  #stoppedBy: string | undefined
   #settled: Promise<void> = Promise.resolve()
   #reading: Promise<void> = Promise.resolve()
 
@@ -120,6 +120,11 @@ export class RunningNode {
     return this.#lostBlocks
   }
 
+  /** Code of the failure that ended the reading of the logs; undefined while all is well. */
+  get stoppedBy(): string | undefined {
+    return this.#stoppedBy
+  }
+
   get appending(): AppendState {
     return this.#appending
   }
@@ -133,7 +138,7 @@ export class RunningNode {
     this.#opened.push(() => this.parts.overlay.stop())
     this.#settled = this.#settleOwnHead()
     this.#reading = this.#settled.then(() => this.#readLogs())
-    for (const work of [this.#settled, this.#reading]) work.catch((error) => this.#failed(error))
+    this.#reading.catch((error) => this.#failed(error))
   }
 
   /** Ends reading, leaves the mesh, writes what is pending. Twice is fine. */
@@ -150,14 +155,12 @@ export class RunningNode {
   }
 
   /**
-   * Accepts events that no log told, as one record.
-   * @throws AGENT_NODE_NOT_APPENDING and what {@link Publisher.publish} throws
+   * Accepts events that no log told, as one record, unless `signal` aborts before it can.
+   * @throws AGENT_NODE_NOT_APPENDING, what {@link Publisher.publish} throws, the signal's reason
    */
-  async publish(events: readonly IngestEvent[]): Promise<Published> {
+  async publish(events: readonly IngestEvent[], signal?: AbortSignal): Promise<Published> {
     await this.#settled
-    if (this.#appending !== 'appending') {
-      throw AGENT_ERRORS.create('AGENT_NODE_NOT_APPENDING', { detail: this.#appending })
-    }
+    signal?.throwIfAborted()
     return this.parts.publisher.publish(events)
   }
 
@@ -196,8 +199,7 @@ export class RunningNode {
         sealer: keys.sealer,
         deviceKey: keys.deviceKey,
         findKey: async (origin, keyId) => trust.findKey(origin, keyId),
-        onConflict: (conflict) =>
-          logger.error({ origin: conflict.origin, seq: conflict.seq }, 'two blocks at one number'),
+        onConflict: ({ origin, seq }) => this.#conflicted(origin, seq),
       },
     )
     const inbox = new RecordInbox({
@@ -213,9 +215,21 @@ export class RunningNode {
     const signer = { mesh, rootFingerprint, identityKey: keys.identityKey, deviceKey: keys.deviceKey }
     const publisher = new Publisher(
       { nodeId, certificate, signer, lifetimeMs: this.config['storage.records.retention_days'] * DAY_MS },
-      { clock, random, logger, database, ledger, records, overlay, onPublished: (record) => this.#tell(record) },
+      {
+        clock,
+        random,
+        logger,
+        database,
+        ledger,
+        records,
+        overlay,
+        appending: () => this.#appending,
+        onPublished: (record) => this.#tell(record),
+      },
     )
-    return { certificate, trust, ledger, inbox, overlay, publisher, ingest: await this.#createIngest(foundation) }
+    const acceptor = new BatchAcceptor({ clock, logger, publisher, signal: this.#stopping.signal })
+    const ingest = await this.#createIngest(foundation)
+    return { certificate, trust, ledger, inbox, overlay, publisher, ingest, acceptor }
   }
 
   async #createOverlay(
@@ -311,9 +325,17 @@ export class RunningNode {
     this.#dependencies.logger.error({ problems }, 'The ledger is damaged; nothing is appended. Run: gapmesh doctor')
   }
 
+  /** A second block at a number: of another node an alarm, of this one a reason to stop at once. */
+  #conflicted(origin: string, seq: number): void {
+    this.#dependencies.logger.error({ origin, seq }, 'Two different blocks stand at one number')
+    if (origin === this.parts.identity.nodeId) this.#appending = 'forked'
+  }
+
   async #settleOwnHead(): Promise<void> {
     if (this.#appending === 'damaged' || this.#ownHead === undefined) return
     const outcome = await this.#ownHead.settle(this.#stopping.signal)
+    // A conflicting block may have come meanwhile.
+    if (this.appending !== 'asking') return
     this.#appending = outcome === 'append' ? 'appending' : 'forked'
     this.#countLostBlocks()
     if (outcome === 'forked') {
@@ -335,23 +357,7 @@ export class RunningNode {
 
   async #readLogs(): Promise<void> {
     if (this.#appending !== 'appending') return
-    for await (const batch of this.parts.ingest.batches()) await this.#accept(batch)
-  }
-
-  /** Tries until the batch is accepted: after a full disk nothing is lost, because the position was not moved. */
-  async #accept({ events, positions }: IngestBatch): Promise<void> {
-    const { clock, logger } = this.#dependencies
-    for (;;) {
-      try {
-        if (events.length > 0) await this.parts.publisher.publish(events, positions)
-        else await this.parts.publisher.advance(positions)
-        return
-      } catch (error) {
-        if (this.#stopping.signal.aborted || CORE_ERRORS.matches(error, 'CORE_STORE_CLOSED')) throw error
-        logger.error({ error: String(error) }, 'a batch could not be accepted; trying again')
-        await sleep(clock, RETRY_MS, this.#stopping.signal)
-      }
-    }
+    for await (const batch of this.parts.ingest.batches()) await this.parts.acceptor.accept(batch)
   }
 
   #tell(record: CheckedRecord): void {
@@ -360,6 +366,10 @@ export class RunningNode {
 
   #failed(error: unknown): void {
     if (this.#stopping.signal.aborted) return
-    this.#dependencies.logger.error({ error: String(error) }, 'reading the logs has ended')
+    this.#stoppedBy = isGapmeshError(error) ? error.code : 'INTERNAL'
+    this.#dependencies.logger.error(
+      { error: String(error) },
+      'Reading the logs has stopped; a restart goes on from there',
+    )
   }
 }

@@ -4,7 +4,7 @@ import type { ChainHead, HeadAnswer, Ledger, OwnHeadDecision } from '../../ledge
 export interface OwnHeadOptions {
   /** How long to wait for a first peer to answer, in milliseconds. 0: this node looks for no peers. */
   readonly firstAnswerMs: number
-  /** How long the peers that claim a head have to show its block, in milliseconds. Default 30,000. */
+  /** How long the peers that claim a head may show nothing of it, in milliseconds. Default 30,000. */
   readonly proofMs?: number
 }
 
@@ -19,6 +19,9 @@ export interface OwnHeadDependencies {
 /** What the question came to: append, or stop because two blocks of this node stand at one number. */
 export type OwnHeadOutcome = 'append' | 'forked'
 
+/** A decision that rests on what peers claim. */
+type Claim = Exclude<OwnHeadDecision, { readonly witnesses: number }>
+
 const LOOK_AGAIN_MS = 100
 
 /**
@@ -30,6 +33,8 @@ export class OwnHeadQuestion {
   readonly #dependencies: OwnHeadDependencies
   readonly #claims = new Map<string, ChainHead>()
   readonly #answered = new Set<string>()
+  /** Peers that did not show what they claimed: they could go on claiming for ever. */
+  readonly #unproven = new Set<string>()
 
   constructor(options: OwnHeadOptions, dependencies: OwnHeadDependencies) {
     this.#options = { proofMs: 30_000, ...options }
@@ -38,7 +43,7 @@ export class OwnHeadQuestion {
 
   /** A peer told a head of this node's chain. */
   claimed(head: ChainHead, nodeId: string): void {
-    this.#claims.set(nodeId, head)
+    if (!this.#unproven.has(nodeId)) this.#claims.set(nodeId, head)
   }
 
   /** A peer has told all it knows. */
@@ -58,9 +63,9 @@ export class OwnHeadQuestion {
       if ('witnesses' in decision) return 'append'
       logger.warn({ decision: decision.kind, seq: decision.head.seq, peers: decision.peers }, 'peers know another head')
       for (const nodeId of decision.peers) this.#dependencies.fetch(nodeId)
-      const proven = await this.#until(() => this.#isProven(decision), this.#options.proofMs, signal)
+      const proven = await this.#proof(decision, signal)
       if (proven && decision.kind === 'forked') return 'forked'
-      if (!proven) for (const nodeId of decision.peers) this.#claims.delete(nodeId)
+      if (!proven) this.#disbelieve(decision.peers)
       await sleep(clock, LOOK_AGAIN_MS, signal)
     }
   }
@@ -70,11 +75,33 @@ export class OwnHeadQuestion {
     return [...names].map((from) => ({ from, head: this.#claims.get(from) }))
   }
 
-  async #isProven(decision: Exclude<OwnHeadDecision, { readonly witnesses: number }>): Promise<boolean> {
+  #disbelieve(peers: readonly string[]): void {
+    this.#dependencies.logger.warn({ peers }, 'peers did not show the blocks that they claim')
+    for (const nodeId of peers) {
+      this.#claims.delete(nodeId)
+      this.#unproven.add(nodeId)
+    }
+  }
+
+  /** False once nothing came for so long; a long tail may take its time, as long as there is more of it every time. */
+  async #proof(decision: Claim, signal: AbortSignal): Promise<boolean> {
+    for (;;) {
+      const seq = this.#ownSeq()
+      if (await this.#until(() => this.#isProven(decision), this.#options.proofMs, signal)) return true
+      if (this.#ownSeq() === seq) return false
+    }
+  }
+
+  async #isProven(decision: Claim): Promise<boolean> {
     const { ledger } = this.#dependencies
-    if (decision.kind === 'behind') return (ledger.head(ledger.nodeId)?.seq ?? 0) >= decision.head.seq
+    if (decision.kind === 'behind') return this.#ownSeq() >= decision.head.seq
     const conflicts = await ledger.conflicts(ledger.nodeId)
     return conflicts.some(({ other }) => equalBytes(other.id, decision.head.id))
+  }
+
+  #ownSeq(): number {
+    const { ledger } = this.#dependencies
+    return ledger.head(ledger.nodeId)?.seq ?? 0
   }
 
   async #until(holds: () => boolean | Promise<boolean>, limitMs: number, signal: AbortSignal): Promise<boolean> {

@@ -1,18 +1,21 @@
 import { type Clock, encodeCbor, type Logger, type RandomSource } from '../../core/index.ts'
 import type { Database } from '../../core/store/index.ts'
-import type { Microblock } from '../../ledger/index.ts'
+import { LEDGER_ERRORS, MAX_PAYLOAD_BYTES, type Microblock } from '../../ledger/index.ts'
 import type { Ledger, PreparedAppend } from '../../ledger/store/index.ts'
 import type { Overlay } from '../../overlay/index.ts'
 import {
   type AnomalySignature,
   type CheckedRecord,
   encodeAnomalyBody,
+  MAX_CREATION_AHEAD_MS,
   type RecordSigner,
   signRecord,
 } from '../../records/index.ts'
 import type { Certificate } from '../../records/path/index.ts'
 import type { RecordStore } from '../../records/store/index.ts'
+import { AGENT_ERRORS } from '../errors.ts'
 import { type IngestEvent, type InputPosition, storePositions } from '../ingest/index.ts'
+import type { AppendState } from './append-state.ts'
 
 export interface PublisherOptions {
   readonly nodeId: string
@@ -30,6 +33,8 @@ export interface PublisherDependencies {
   readonly ledger: Ledger
   readonly records: RecordStore
   readonly overlay: Pick<Overlay, 'publish' | 'announce'>
+  /** Whether this node may extend its chain now. */
+  readonly appending: () => AppendState
   /** Told of every own record, once it is on disk. */
   readonly onPublished: (record: CheckedRecord) => void
 }
@@ -41,6 +46,9 @@ export interface Published {
 }
 
 const SALT_BYTES = 16
+
+/** Stands for the id of a block that was not made. */
+const NO_BLOCK_YET = new Uint8Array(32)
 
 /** Turns events into accepted records: blocks, payloads, record and read positions in one synced commit, then announces. */
 export class Publisher {
@@ -56,9 +64,10 @@ export class Publisher {
   /**
    * Accepts 1 to 64 events as one record, together with the positions up to which their inputs were read. Nothing is
    * announced before everything is on disk; after a failure nothing has happened.
-   * @throws CORE_STORE_WRITE, LEDGER_*, RECORDS_*, CRYPTO_BUSY
+   * @throws AGENT_NODE_NOT_APPENDING, AGENT_CERTIFICATE_ENDED, AGENT_CLOCK_BEHIND, CORE_STORE_WRITE, LEDGER_*, RECORDS_*, CRYPTO_BUSY
    */
   async publish(events: readonly IngestEvent[], positions: readonly InputPosition[] = []): Promise<Published> {
+    this.#checkMaySign()
     let record: CheckedRecord | undefined
     const salted = events.map(({ eventType, payload }) => ({ eventType, payload: this.#salted(payload) }))
     const blocks = await this.#dependencies.ledger.append(salted, async (prepared) => {
@@ -69,6 +78,17 @@ export class Publisher {
     this.#dependencies.onPublished(record)
     await this.#announce(record, blocks)
     return { record, blocks }
+  }
+
+  /** Why `event` can never be accepted, whatever becomes of the disk; undefined when it can. */
+  problemOf({ payload, signature }: IngestEvent): unknown {
+    if (this.#salted(payload).length > MAX_PAYLOAD_BYTES) return LEDGER_ERRORS.create('LEDGER_PAYLOAD_TOO_LARGE')
+    try {
+      encodeAnomalyBody([{ ...signature, blockId: NO_BLOCK_YET }])
+      return undefined
+    } catch (error) {
+      return error
+    }
   }
 
   /** Stores read positions when no event came with them. */
@@ -101,12 +121,28 @@ export class Publisher {
     )
   }
 
-  /** Creation times never decrease per origin, also when the clock is set back. */
+  /**
+   * Creation times never decrease per origin, also when the clock is set back a little. A time so far ahead that every peer
+   * refused it comes from a clock that was wrong: it binds nobody.
+   */
   #nextCreationTime(): number {
     const { clock, records } = this.#dependencies
+    const nowMs = clock.now()
     const headMs = records.headOf(this.#options.nodeId, 'anomaly')?.createdAtMs ?? 0
-    this.#lastCreatedMs = Math.max(clock.now(), headMs, this.#lastCreatedMs)
+    const earlier = [headMs, this.#lastCreatedMs].filter((ms) => ms <= nowMs + MAX_CREATION_AHEAD_MS)
+    this.#lastCreatedMs = Math.max(nowMs, ...earlier)
     return this.#lastCreatedMs
+  }
+
+  /** What is signed outside the certificate's validity, no peer ever accepts: the events wait in their log instead. */
+  #checkMaySign(): void {
+    const { clock, appending } = this.#dependencies
+    const state = appending()
+    if (state !== 'appending') throw AGENT_ERRORS.create('AGENT_NODE_NOT_APPENDING', { detail: state })
+    const { notBeforeMs, notAfterMs } = this.#options.certificate
+    const nowMs = clock.now()
+    if (nowMs > notAfterMs) throw AGENT_ERRORS.create('AGENT_CERTIFICATE_ENDED')
+    if (nowMs < notBeforeMs) throw AGENT_ERRORS.create('AGENT_CLOCK_BEHIND')
   }
 
   async #commit(record: CheckedRecord, prepared: PreparedAppend, positions: readonly InputPosition[]): Promise<void> {

@@ -1,4 +1,5 @@
 import { encodeCbor } from '../../core/index.ts'
+import { EVENT_TYPES, type EventType } from '../../ledger/index.ts'
 import type { HashedAddresses, Severity } from '../../records/index.ts'
 import type { PublishParams } from '../control/index.ts'
 import { type IngestEvent, scoreOf } from '../ingest/index.ts'
@@ -12,7 +13,7 @@ export function reportedEvent(
   const severity = params.severity as Severity
   const told = Object.entries(params).filter(([, value]) => value !== undefined)
   return {
-    eventType: 'ids_alert',
+    eventType: isEventType(params.kind) ? params.kind : 'ids_alert',
     payload: encodeCbor(new Map([...told, ['reported_at_ms', nowMs]])),
     signature: {
       indicator: params.indicator,
@@ -26,4 +27,8 @@ export function reportedEvent(
       ...(addresses && { addresses }),
     },
   }
+}
+
+function isEventType(kind: string): kind is EventType {
+  return Object.hasOwn(EVENT_TYPES, kind)
 }

@@ -7,7 +7,7 @@ const DAY_MS = 86_400_000
 
 /** What `gapmesh status` shows of a running node. */
 export async function nodeStatus(node: RunningNode): Promise<StatusResult> {
-  const { identity, trust, records, ledger, overlay, ingest, inbox } = node.parts
+  const { identity, trust, records, ledger, overlay, ingest, inbox, acceptor } = node.parts
   const leaf = node.certificate
   const held = records.counts()
   const state = overlay.state()
@@ -31,7 +31,7 @@ export async function nodeStatus(node: RunningNode): Promise<StatusResult> {
       refused: { ...inbox.counters.refused },
     },
     ledger: { headSeq: ledger.head(identity.nodeId)?.seq ?? 0, origins: ledger.heads().length },
-    ingest: { inputs: ingest.inputs(), counters: { ...ingest.counters() } },
+    ingest: { inputs: ingest.inputs(), counters: { ...ingest.counters(), failed: acceptor.state().failed } },
     traffic: {
       queued: state.queued.waiting.reduce((sum, count) => sum + count, 0),
       refusedLinks: state.refusals,
@@ -58,9 +58,23 @@ function warningsOf(node: RunningNode): string[] {
   if (missing > 0) warnings.push(`${missing} records are missing from the store; peers are asked for them`)
   const { missingInGossip } = overlay.state()
   if (missingInGossip > 0) warnings.push(`${missingInGossip} connected peers are not in gossip`)
+  warnings.push(...acceptWarnings(node))
   for (const input of node.parts.ingest.inputs()) {
     if (input.error !== undefined) warnings.push(`${input.path} cannot be read: ${input.error}`)
   }
+  return warnings
+}
+
+function acceptWarnings({ parts: { acceptor }, stoppedBy }: RunningNode): string[] {
+  const { failed, waitingFor } = acceptor.state()
+  const warnings: string[] = []
+  if (waitingFor !== undefined) warnings.push(`events wait to be accepted: ${waitingFor}; nothing of them is lost`)
+  if (stoppedBy !== undefined) {
+    warnings.push(
+      `reading the logs has stopped: ${stoppedBy}; the log of the agent says why, a restart goes on from there`,
+    )
+  }
+  if (failed > 0) warnings.push(`${failed} events could never be accepted and were left out: see the log of the agent`)
   return warnings
 }
 

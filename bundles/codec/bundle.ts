@@ -10,7 +10,7 @@ import { MAX_BLOCKS, MAX_BUNDLE_BYTES } from '../limits.ts'
 import { BLOCK_TYPES, type CanonicalBlock, decodeCanonical, encodeCanonical } from './canonical.ts'
 import type { EndpointId } from './endpoint.ts'
 import { decodeBundleAge, decodeHopCount, decodePreviousNode, type HopCount } from './extension.ts'
-import { itemEnd } from './items.ts'
+import { splitSequence } from './items.ts'
 import { decodePrimary, encodePrimary, type PrimaryBlock } from './primary.ts'
 import { type BundleRules, checkRules } from './rules.ts'
 
@@ -43,25 +43,12 @@ export function encodeBundle(bundle: Bundle, rules?: BundleRules): Uint8Array {
  */
 export function decodeBundle(bytes: Uint8Array, rules?: BundleRules): Bundle {
   if (bytes.length > MAX_BUNDLE_BYTES) throw BUNDLES_ERRORS.create('BUNDLES_TOO_LARGE')
-  const [first, ...others] = splitBlocks(bytes)
+  if (bytes[0] !== BEGIN || bytes.at(-1) !== BREAK) throw BUNDLES_ERRORS.create('BUNDLES_MALFORMED')
+  const [first, ...others] = splitSequence(bytes.subarray(1, -1), MAX_BLOCKS)
   if (first === undefined || others.length === 0) throw BUNDLES_ERRORS.create('BUNDLES_MALFORMED')
   const bundle = { primary: decodePrimary(first), blocks: others.map(decodeCanonical) }
   checkRules(bundle, rules)
   return bundle
-}
-
-function splitBlocks(bytes: Uint8Array): Uint8Array[] {
-  if (bytes[0] !== BEGIN) throw BUNDLES_ERRORS.create('BUNDLES_MALFORMED')
-  const blocks: Uint8Array[] = []
-  let at = 1
-  while (bytes[at] !== BREAK) {
-    if (blocks.length === MAX_BLOCKS) throw BUNDLES_ERRORS.create('BUNDLES_TOO_MANY_BLOCKS')
-    const end = itemEnd(bytes, at)
-    blocks.push(bytes.subarray(at, end))
-    at = end
-  }
-  if (at !== bytes.length - 1) throw BUNDLES_ERRORS.create('BUNDLES_MALFORMED', { detail: 'bytes after the bundle' })
-  return blocks
 }
 
 /** What identifies a bundle or a fragment (RFC 9171 §4.2.7, §5.8), as 32 bytes. */

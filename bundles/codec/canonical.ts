@@ -3,11 +3,11 @@
  *
  *   [ type, number, flags, crc_type, data bstr, crc ]      crc bstr 2 or 4, only when crc_type is not 0
  */
-import { type CborValue, decodeCbor, encodeCbor, shape } from '../../core/index.ts'
+import { shape } from '../../core/index.ts'
 import { BUNDLES_ERRORS } from '../errors.ts'
 import { MAX_BUNDLE_BYTES } from '../limits.ts'
-import { CRC_BYTES, type CrcType, fillCrc } from './crc.ts'
-import { checkCrc, readCrcType } from './primary.ts'
+import { checkCrc, decodeBlock, encodeBlock, readCrcType } from './block.ts'
+import type { CrcType } from './crc.ts'
 
 /** Block types by number (IANA, RFC 9171 §9.1, RFC 9172 §11.1). */
 export const BLOCK_TYPES = {
@@ -39,12 +39,8 @@ export interface CanonicalBlock {
 }
 
 /** Bytes of the block, CRC included. */
-export function encodeCanonical(block: CanonicalBlock): Uint8Array {
-  const items: CborValue[] = [block.type, block.number, block.flags, block.crcType, block.data]
-  if (block.crcType !== 0) items.push(new Uint8Array(CRC_BYTES[block.crcType]))
-  const bytes = encodeCbor(items)
-  fillCrc(bytes, block.crcType)
-  return bytes
+export function encodeCanonical({ type, number, flags, crcType, data }: CanonicalBlock): Uint8Array {
+  return encodeBlock([type, number, flags, crcType, data], crcType)
 }
 
 /**
@@ -52,9 +48,9 @@ export function encodeCanonical(block: CanonicalBlock): Uint8Array {
  * @throws BUNDLES_BLOCK, BUNDLES_CRC_TYPE, BUNDLES_CRC
  */
 export function decodeCanonical(bytes: Uint8Array): CanonicalBlock {
-  try {
-    const decoded = decodeCbor(bytes, { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 1, maxItems: 7 })
-    const items = shape.array(decoded, 'block', { min: 5, max: 6 })
+  const limits = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 1, maxItems: 7 }
+  return decodeBlock(bytes, { code: 'BUNDLES_BLOCK', limits }, (value) => {
+    const items = shape.array(value, 'block', { min: 5, max: 6 })
     const crcType = readCrcType(items[3])
     if (items.length !== (crcType === 0 ? 5 : 6)) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK', { detail: 'CRC field' })
     checkCrc(bytes, crcType, items[5])
@@ -65,8 +61,5 @@ export function decodeCanonical(bytes: Uint8Array): CanonicalBlock {
       crcType,
       data: shape.bytes(items[4], 'data'),
     }
-  } catch (cause) {
-    if (BUNDLES_ERRORS.matches(cause)) throw cause
-    throw BUNDLES_ERRORS.create('BUNDLES_BLOCK', { cause })
-  }
+  })
 }

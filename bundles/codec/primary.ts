@@ -7,10 +7,11 @@
  *
  * Times are milliseconds, creation time since the DTN epoch 2000-01-01T00:00:00Z; 0 means that the source has no clock.
  */
-import { type CborValue, decodeCbor, encodeCbor, shape } from '../../core/index.ts'
+import { type CborValue, shape } from '../../core/index.ts'
 import { BUNDLES_ERRORS } from '../errors.ts'
 import { MAX_PRIMARY_BLOCK_BYTES } from '../limits.ts'
-import { CRC_BYTES, type CrcType, crcHolds, fillCrc } from './crc.ts'
+import { checkCrc, decodeBlock, encodeBlock, readCrcType } from './block.ts'
+import type { CrcType } from './crc.ts'
 import { type EndpointId, endpointFromCbor, endpointToCbor } from './endpoint.ts'
 
 /** The DTN epoch, in milliseconds since the Unix epoch. */
@@ -66,10 +67,7 @@ export function encodePrimary(block: PrimaryBlock): Uint8Array {
     block.lifetimeMs,
   ]
   if (block.fragment) items.push(block.fragment.offset, block.fragment.totalLength)
-  if (block.crcType !== 0) items.push(new Uint8Array(CRC_BYTES[block.crcType]))
-  const bytes = encodeCbor(items)
-  fillCrc(bytes, block.crcType)
-  return bytes
+  return encodeBlock(items, block.crcType)
 }
 
 /**
@@ -77,13 +75,10 @@ export function encodePrimary(block: PrimaryBlock): Uint8Array {
  * @throws BUNDLES_VERSION, BUNDLES_PRIMARY_BLOCK, BUNDLES_CRC_TYPE, BUNDLES_CRC, BUNDLES_ENDPOINT
  */
 export function decodePrimary(bytes: Uint8Array): PrimaryBlock {
-  try {
-    const items = decodeCbor(bytes, { maxBytes: MAX_PRIMARY_BLOCK_BYTES, maxDepth: 3, maxItems: 40 })
-    return readPrimary(bytes, shape.array(items, 'primary block', { min: 8, max: 11 }))
-  } catch (cause) {
-    if (BUNDLES_ERRORS.matches(cause)) throw cause
-    throw BUNDLES_ERRORS.create('BUNDLES_PRIMARY_BLOCK', { cause })
-  }
+  const limits = { maxBytes: MAX_PRIMARY_BLOCK_BYTES, maxDepth: 3, maxItems: 40 }
+  return decodeBlock(bytes, { code: 'BUNDLES_PRIMARY_BLOCK', limits }, (value) =>
+    readPrimary(bytes, shape.array(value, 'primary block', { min: 8, max: 11 })),
+  )
 }
 
 function readPrimary(bytes: Uint8Array, items: readonly CborValue[]): PrimaryBlock {
@@ -109,20 +104,4 @@ function readPrimary(bytes: Uint8Array, items: readonly CborValue[]): PrimaryBlo
     ...block,
     fragment: { offset: shape.uint(items[8], 'offset'), totalLength: shape.uint(items[9], 'total length') },
   }
-}
-
-/** @throws BUNDLES_CRC_TYPE */
-export function readCrcType(value: CborValue | undefined): CrcType {
-  if (value !== 0 && value !== 1 && value !== 2) throw BUNDLES_ERRORS.create('BUNDLES_CRC_TYPE')
-  return value
-}
-
-/**
- * Checks that the last item is a CRC of `type` and the right one.
- * @throws BUNDLES_CRC
- */
-export function checkCrc(bytes: Uint8Array, type: CrcType, crc: CborValue | undefined): void {
-  if (type === 0) return
-  if (!(crc instanceof Uint8Array) || crc.length !== CRC_BYTES[type] || !crcHolds(bytes, type))
-    throw BUNDLES_ERRORS.create('BUNDLES_CRC')
 }

@@ -1,4 +1,4 @@
-import { constants, open, rename, rm } from 'node:fs/promises'
+import { constants, link, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -7,14 +7,40 @@ import { dirname } from 'node:path'
  */
 export async function writeFileAtomically(path: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
   const temporary = `${path}.tmp`
+  await throughTemporary({ temporary, bytes, mode }, () => rename(temporary, path))
+}
+
+/**
+ * Makes the file at `path`, whole or not at all, also after a power cut. A link gives it its name where a rename would do,
+ * because a rename silently replaces what somebody else just made. Mode 0600.
+ * @param file `temporary` is a path in the same directory that nobody else uses; a crash may leave it behind
+ * @returns false when the name is taken; nothing is changed then
+ */
+export async function createFileAtomically(file: {
+  path: string
+  temporary: string
+  bytes: Uint8Array
+}): Promise<boolean> {
   try {
-    await writeSynced(temporary, bytes, mode)
-    await rename(temporary, path)
+    await throughTemporary({ ...file, mode: 0o600 }, () => link(file.temporary, file.path))
+    return true
   } catch (error) {
-    await rm(temporary, { force: true })
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
     throw error
   }
-  await syncDirectory(dirname(path))
+}
+
+async function throughTemporary(
+  { temporary, bytes, mode }: { temporary: string; bytes: Uint8Array; mode: number },
+  publish: () => Promise<void>,
+): Promise<void> {
+  try {
+    await writeSynced(temporary, bytes, mode)
+    await publish()
+  } finally {
+    await rm(temporary, { force: true })
+  }
+  await syncDirectory(dirname(temporary))
 }
 
 async function writeSynced(path: string, bytes: Uint8Array, mode: number): Promise<void> {

@@ -7,9 +7,9 @@ export const ROOM = {
   meta: 0x00,
   /** records: record id → record bytes with admission facts. */
   records: 0x10,
-  /** records: [time bucket, id] → nothing; what catch-up compares. */
+  /** records: [createdAtMs, id] → facts for queries. */
   recordsByTime: 0x11,
-  /** records: [expiry, id] → nothing. */
+  /** records: [expiry, id] → creation time and size. */
   recordsByExpiry: 0x12,
   /** records: [origin, type] → highest sequence and newest creation time. */
   recordOrigins: 0x13,

@@ -1,18 +1,7 @@
 import { x25519 } from '@noble/curves/ed25519.js'
 import { ml_kem768, ml_kem1024 } from '@noble/post-quantum/ml-kem.js'
 import type { RandomSource } from '../../core/index.ts'
-import {
-  joinParts,
-  type KemForm,
-  type KemParts,
-  kemForm,
-  kemMalformed,
-  type MlKemName,
-  sharedSecretOf,
-  splitCiphertext,
-  splitPrivateKey,
-  splitPublicKey,
-} from '../kem-format.ts'
+import { joinParts, type KemForm, type KemParts, kemForm, kemMalformed, type MlKemName } from '../kem-format.ts'
 import { withSecret } from '../secrets.ts'
 import type { Encapsulation, KemName, KemPrivateKey, KemProvider, KemPublicKey } from '../types.ts'
 
@@ -31,13 +20,13 @@ export function createPortableKemProvider({ random }: { random: RandomSource }):
 
     importPrivate(kem: KemName, bytes: Uint8Array): KemPrivateKey {
       const form = kemForm(kem)
-      return new PortableKemPrivateKey({ form, secrets: splitPrivateKey(form, bytes.slice()) }, { random })
+      return new PortableKemPrivateKey({ form, secrets: form.splitPrivateKey(bytes.slice()) }, { random })
     },
 
     importPublic(kem: KemName, bytes: Uint8Array): KemPublicKey {
       const form = kemForm(kem)
       const copy = bytes.slice()
-      const parts = splitPublicKey(form, copy)
+      const parts = form.splitPublicKey(copy)
       // Encapsulating is where noble checks the key (FIPS 203 §7.2); the outcome is thrown away.
       refusing(() => withSecret(ML_KEM[form.mlKem].encapsulate(parts.mlKem).sharedSecret, () => undefined))
       return new PortableKemPublicKey({ form, bytes: copy }, { random })
@@ -61,12 +50,12 @@ class PortableKemPublicKey implements KemPublicKey {
   }
 
   async encapsulate(): Promise<Encapsulation> {
-    const parts = splitPublicKey(this.#form, this.bytes)
+    const parts = this.#form.splitPublicKey(this.bytes)
     const made = ML_KEM[this.#form.mlKem].encapsulate(parts.mlKem, this.#random.bytes(32))
     const classical = parts.x25519 && encapsulateX25519(parts.x25519, this.#random.bytes(32))
     const ciphertext = joinParts({ mlKem: made.cipherText, x25519: classical?.ciphertext })
     const secrets = { mlKem: made.sharedSecret, x25519: classical?.secret }
-    const sharedSecret = sharedSecretOf({ form: this.#form, secrets, ciphertext, publicKey: this.bytes })
+    const sharedSecret = this.#form.sharedSecret({ secrets, ciphertext, publicKey: this.bytes })
     return { ciphertext, sharedSecret }
   }
 }
@@ -87,12 +76,12 @@ class PortableKemPrivateKey implements KemPrivateKey {
   }
 
   async decapsulate(ciphertext: Uint8Array): Promise<Uint8Array> {
-    const parts = splitCiphertext(this.#form, ciphertext)
+    const parts = this.#form.splitCiphertext(ciphertext)
     const secrets = {
       mlKem: ML_KEM[this.#form.mlKem].decapsulate(parts.mlKem, this.#decapsulationKey),
       x25519: this.#secrets.x25519 && parts.x25519 && agree(this.#secrets.x25519, parts.x25519),
     }
-    return sharedSecretOf({ form: this.#form, secrets, ciphertext, publicKey: this.publicKey.bytes })
+    return this.#form.sharedSecret({ secrets, ciphertext, publicKey: this.publicKey.bytes })
   }
 
   exportPrivate(): Uint8Array {

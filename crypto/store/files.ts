@@ -1,7 +1,8 @@
 import { constants } from 'node:fs'
-import { type FileHandle, link, lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type RandomSource, toHex } from '../../core/index.ts'
+import { createFileAtomically, syncDirectory } from '../../core/store/index.ts'
 import { CRYPTO_ERRORS } from '../errors.ts'
 import { MAX_KEYSTORE_FILE_BYTES } from '../limits.ts'
 
@@ -70,46 +71,13 @@ export interface NewFile {
 }
 
 /**
- * Writes a new private file so that it is there whole or not at all, also after a power cut: temporary file, fsync,
- * link to the final name, fsync of the directory. `link` where a rename would do, because a rename silently replaces
- * a key that somebody else just made.
+ * Writes a new private file so that it is there whole or not at all, also after a power cut.
  * @returns false when the name is taken; nothing is changed then
  * @throws CRYPTO_KEYSTORE_IO
  */
 export async function writeNewFile({ path, bytes, random }: NewFile): Promise<boolean> {
-  const temporaryPath = `${path}.${toHex(random.bytes(8))}.tmp`
-  return guarded(path, async () => {
-    try {
-      await writeSynced(temporaryPath, bytes)
-      await link(temporaryPath, path)
-    } catch (cause) {
-      if (hasCode(cause, 'EEXIST')) return false
-      throw cause
-    } finally {
-      await rm(temporaryPath, { force: true })
-    }
-    await syncDirectory(dirname(path))
-    return true
-  })
-}
-
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'wx', 0o600)
-  try {
-    await handle.writeFile(bytes)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
+  const temporary = `${path}.${toHex(random.bytes(8))}.tmp`
+  return guarded(path, () => createFileAtomically({ path, temporary, bytes }))
 }
 
 /**

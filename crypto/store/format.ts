@@ -15,7 +15,7 @@
  *                 kind   = "signing-key" (secret is PKCS#8) | "secret" (raw; suite is "", key id empty)
  * ```
  */
-import { type CborValue, decodeCbor, encodeCbor, equalBytes, shape } from '../../core/index.ts'
+import { CborReader, type CborValue, decodeCbor, encodeCbor, equalBytes, shape } from '../../core/index.ts'
 import { CRYPTO_ERRORS } from '../errors.ts'
 import { sha256 } from '../hash.ts'
 import { MAX_KEYSTORE_FILE_BYTES } from '../limits.ts'
@@ -154,35 +154,17 @@ function decodeFields(bytes: Uint8Array, format: string, count: number): CborVal
   return shape.array(fields, 'header', { min: count, max: count })
 }
 
+/** The parts of a frame; views into `file`. */
 function decodeFrame(file: Uint8Array): [header: Uint8Array, body: Uint8Array] {
-  if (isCutShort(file)) throw CRYPTO_ERRORS.create('CRYPTO_KEYSTORE_TRUNCATED')
-  return strictly(() => {
-    const parts = shape.array(decodeCbor(file, { maxBytes: MAX_KEYSTORE_FILE_BYTES }), 'file', { min: 2, max: 2 })
-    return [shape.bytes(parts[0], 'header'), shape.bytes(parts[1], 'body')]
-  })
-}
-
-/** True when `file` begins as a frame does and ends before the lengths that it states. */
-function isCutShort(file: Uint8Array): boolean {
-  if (file.length === 0) return true
-  if (file[0] !== 0x82) return false
-  let at: number | undefined = 1
-  for (let part = 0; part < 2; part += 1) {
-    at = endOfByteString(file, at)
-    if (at === undefined) return false
-    if (at > file.length) return true
-  }
-  return false
-}
-
-/** Where the byte string at `start` ends by its head; Infinity when the head itself is cut, undefined when it is none. */
-function endOfByteString(file: Uint8Array, start: number): number | undefined {
-  const [initial, first, second] = file.subarray(start, start + 3)
-  if (initial === undefined) return Number.POSITIVE_INFINITY
-  if (initial >= 0x40 && initial < 0x58) return start + 1 + (initial - 0x40)
-  if (initial === 0x58) return first === undefined ? Number.POSITIVE_INFINITY : start + 2 + first
-  if (initial !== 0x59) return undefined
-  return first === undefined || second === undefined ? Number.POSITIVE_INFINITY : start + 3 + first * 256 + second
+  if (file.length > MAX_KEYSTORE_FILE_BYTES) throw tampered()
+  const reader = new CborReader(file, (_, flaw) =>
+    flaw === 'cut short' ? CRYPTO_ERRORS.create('CRYPTO_KEYSTORE_TRUNCATED') : tampered(),
+  )
+  reader.array('file', { min: 2, max: 2 })
+  const header = reader.bytes('header', { max: MAX_KEYSTORE_FILE_BYTES })
+  const body = reader.bytes('body', { max: MAX_KEYSTORE_FILE_BYTES })
+  reader.end('file')
+  return [header, body]
 }
 
 /** Runs a decoder; whatever the CBOR layer refuses means that somebody altered the file. */

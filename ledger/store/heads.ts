@@ -12,6 +12,14 @@ export interface ChainWant {
   readonly origin: string
   readonly fromSeq: number
   readonly toSeq: number
+  /** Blocks at these numbers are held: they are fetched because the other side's may be others. */
+  readonly compare?: true
+}
+
+/** What a head was: `new` when it moves what is known of the chain, or will once `want` is fetched. */
+export interface LearnedHead {
+  readonly kind: 'known' | 'new'
+  readonly want?: ChainWant
 }
 
 /** Blocks looked at before the held head when a chain is known to part from it somewhere. */
@@ -39,27 +47,36 @@ export class Heads {
     return this.#parts.chains.all().flatMap(([origin, state]) => bestHead(origin, state) ?? [])
   }
 
-  async learn(head: ChainHead, from: { readonly nodeId: string }): Promise<ChainWant | undefined> {
+  async learn(head: ChainHead, from: { readonly nodeId: string }): Promise<LearnedHead> {
     checkHead(head)
+    const isNews = head.seq > this.#bestSeq(head.origin)
+    const isOwnWord = from.nodeId === head.origin && head.origin !== this.#options.nodeId
+    if (isOwnWord && isNews) await this.#remember(head)
     const kept = head.origin === this.#options.nodeId || this.#options.keep === 'all'
-    if (from.nodeId === head.origin && head.origin !== this.#options.nodeId) await this.#remember(head)
-    return kept ? this.#want(head) : undefined
+    if (!kept) return { kind: isNews ? 'new' : 'known' }
+    const want = await this.#want(head)
+    return want === undefined ? { kind: 'known' } : { kind: 'new', want }
+  }
+
+  #bestSeq(origin: string): number {
+    return bestHead(origin, this.#parts.chains.get(origin))?.seq ?? 0
   }
 
   async #want({ origin, seq, id }: ChainHead): Promise<ChainWant | undefined> {
     const { held } = this.#parts.chains.get(origin)
     if (this.#parts.receiver.takeDiverging(origin))
-      return { origin, fromSeq: Math.max(1, held.seq - LOOK_BACK_BLOCKS + 1), toSeq: held.seq }
+      return { origin, fromSeq: Math.max(1, held.seq - LOOK_BACK_BLOCKS + 1), toSeq: held.seq, compare: true }
     if (seq > held.seq) return { origin, fromSeq: held.seq + 1, toSeq: seq }
-    const heldId = (await this.#parts.store.ids(origin, [seq])).get(seq)
+    const heldId = seq === held.seq ? held.id : (await this.#parts.store.ids(origin, [seq])).get(seq)
     // Another block at a number that is held: fetched, because only its signature tells a fork from a lie.
-    return heldId !== undefined && equalBytes(heldId, id) ? undefined : { origin, fromSeq: seq, toSeq: seq }
+    return heldId !== undefined && equalBytes(heldId, id)
+      ? undefined
+      : { origin, fromSeq: seq, toSeq: seq, compare: true }
   }
 
   /** Only the origin's own word is kept: a head that others claim could be any number, and would stand for ever. */
   async #remember(head: ChainHead): Promise<void> {
     const { chains } = this.#parts
-    if (head.seq <= (bestHead(head.origin, chains.get(head.origin))?.seq ?? 0)) return
     await this.#parts.turn.run(async () => {
       chains.checkRoomFor(head.origin)
       const state = chains.get(head.origin)

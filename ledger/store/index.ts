@@ -12,6 +12,6 @@ export {
   type LedgerProblemKind,
   type LedgerReport,
 } from './check.ts'
-export type { ChainWant } from './heads.ts'
+export type { ChainWant, LearnedHead } from './heads.ts'
 export { type BlockState, type Ledger, type LedgerDependencies, type LedgerOptions, openLedger } from './ledger.ts'
 export type { KeyLookup } from './receive.ts'

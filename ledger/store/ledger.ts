@@ -9,7 +9,7 @@ import { decideOwnHead, type HeadAnswer, type OwnHeadDecision } from '../own-hea
 import { Appender, type CommitAppend, type NewEvent } from './append.ts'
 import { type BlockConflict, BlockStore } from './blocks.ts'
 import { Chains } from './chains.ts'
-import { type ChainWant, Heads } from './heads.ts'
+import { Heads, type LearnedHead } from './heads.ts'
 import { type KeyLookup, Receiver } from './receive.ts'
 import { Serial } from './serial.ts'
 
@@ -67,10 +67,10 @@ export interface Ledger {
   /** Conflicting blocks kept of one chain. */
   conflicts(origin: string): Promise<BlockConflict[]>
   /**
-   * Takes note of an announced head. Answers what to fetch from `from`, if anything.
+   * Takes note of an announced head. Answers whether it is news, and what to fetch from `from`.
    * @throws LEDGER_HEAD_MALFORMED, LEDGER_ORIGINS_FULL
    */
-  learn(head: ChainHead, from: { readonly nodeId: string }): Promise<ChainWant | undefined>
+  learn(head: ChainHead, from: { readonly nodeId: string }): Promise<LearnedHead>
   /** Encoded blocks for a peer; bounds as in {@link blocks}. */
   read(origin: string, fromSeq: number, maxCount: number): Promise<readonly Uint8Array[]>
   /**
@@ -183,7 +183,7 @@ class StoredLedger implements Ledger {
     return this.#store.conflicts(origin)
   }
 
-  learn(head: ChainHead, from: { readonly nodeId: string }): Promise<ChainWant | undefined> {
+  learn(head: ChainHead, from: { readonly nodeId: string }): Promise<LearnedHead> {
     return this.#heads.learn(head, from)
   }
 

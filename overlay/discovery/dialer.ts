@@ -1,6 +1,12 @@
 import { type Clock, type Logger, type RandomSource, randomFraction, type Timer } from '../../core/index.ts'
 import { type BackoffOptions, backoffMs } from '../backoff.ts'
-import { MAX_DIAL_TARGETS } from '../limits.ts'
+import { MAX_DIAL_TARGETS, MAX_FOUND_ADDRESSES, MAX_FOUND_TARGETS, MAX_MET_ADDRESSES } from '../limits.ts'
+
+/**
+ * Where an address comes from: the configuration, a connection that there was, or multicast DNS, where anybody on the
+ * LAN can say anything of anybody. Each kind has its own entries, so that none takes anything from a better one.
+ */
+export type Source = 'configured' | 'met' | 'found'
 
 /** Somebody to be connected with. */
 export interface DialTarget {
@@ -8,13 +14,13 @@ export interface DialTarget {
   readonly peerKey: string | undefined
   /** Multiaddrs in text form. */
   readonly addresses: readonly string[]
-  /** Configured: never given up. */
-  readonly permanent: boolean
+  /** Configured ones are never given up. */
+  readonly source: Source
 }
 
 export interface DialerOptions {
   readonly backoff: BackoffOptions
-  /** Failed attempts after which a target that is not permanent is forgotten. */
+  /** Failed attempts after which a target that is not configured is forgotten. */
   readonly maxFailures: number
 }
 
@@ -25,7 +31,7 @@ export interface DialerDependencies {
   /** Connects and answers with the key of the peer that was reached. */
   dial(target: DialTarget): Promise<string>
   isConnected(peerKey: string): boolean
-  /** True while further peers are welcome; permanent targets are dialled regardless. */
+  /** True while further peers are welcome; configured targets are dialled regardless. */
   hasRoom(): boolean
 }
 
@@ -40,8 +46,11 @@ interface Entry {
 /** A connection that held this long was a success; a shorter one, as with a peer that is full, counts as a failure. */
 const STABLE_MS = 10_000
 
-/** Addresses remembered of one peer. */
-const MAX_ADDRESSES = 8
+const MAX_ADDRESSES = {
+  configured: Number.POSITIVE_INFINITY,
+  met: MAX_MET_ADDRESSES,
+  found: MAX_FOUND_ADDRESSES,
+} as const
 
 /** Keeps connections to known addresses: dials, and after a failure or a loss dials again, ever later, with jitter. */
 export class Dialer {
@@ -60,14 +69,23 @@ export class Dialer {
     return this.#entries.size
   }
 
-  /** Begins to keep a connection to `target`, after `delayMs`; a known one takes the new addresses as well. */
+  /**
+   * Begins to keep a connection to `target`, after `delayMs`; a known one of the same source takes the new addresses as
+   * well.
+   */
   add(target: DialTarget, delayMs = 0): void {
     const key = keyOf(target)
     const known = this.#entries.get(key)
     if (known !== undefined) {
       known.target = merged(known.target, target)
-    } else if (this.#makeRoom()) {
-      this.#entries.set(key, { target, failures: 0, connectedAtMs: 0, timer: undefined, dialling: false })
+    } else if (this.#makeRoom(target.source)) {
+      this.#entries.set(key, {
+        target: merged(target, target),
+        failures: 0,
+        connectedAtMs: 0,
+        timer: undefined,
+        dialling: false,
+      })
     } else {
       return
     }
@@ -76,21 +94,18 @@ export class Dialer {
 
   /** A peer connected, by whoever's doing: there is nothing to dial. */
   connected(peerKey: string): void {
-    const entry = this.#entryOf(peerKey)
-    if (entry === undefined) return
-    entry.connectedAtMs = this.#dependencies.clock.monotonic()
-    entry.timer?.cancel()
-    entry.timer = undefined
+    for (const [, entry] of this.#entriesOf(peerKey)) {
+      entry.connectedAtMs = this.#dependencies.clock.monotonic()
+      entry.timer?.cancel()
+      entry.timer = undefined
+    }
   }
 
   /** A peer is gone: dials it again, if it is known; answers whether it is. */
   disconnected(peerKey: string): boolean {
-    for (const [key, entry] of this.#entries) {
-      if (entry.target.peerKey !== peerKey) continue
-      this.#lost(key, entry)
-      return true
-    }
-    return false
+    const entries = this.#entriesOf(peerKey)
+    for (const [key, entry] of entries) this.#lost(key, entry)
+    return entries.length > 0
   }
 
   stop(): void {
@@ -99,9 +114,8 @@ export class Dialer {
     this.#entries.clear()
   }
 
-  #entryOf(peerKey: string): Entry | undefined {
-    for (const entry of this.#entries.values()) if (entry.target.peerKey === peerKey) return entry
-    return undefined
+  #entriesOf(peerKey: string): [key: string, entry: Entry][] {
+    return [...this.#entries].filter(([, { target }]) => target.peerKey === peerKey)
   }
 
   #plan(key: string, delayMs: number): void {
@@ -114,9 +128,9 @@ export class Dialer {
   }
 
   async #dial(key: string, entry: Entry): Promise<void> {
-    const { peerKey, permanent } = entry.target
+    const { peerKey, source } = entry.target
     if (peerKey !== undefined && this.#dependencies.isConnected(peerKey)) return
-    if (!permanent && !this.#dependencies.hasRoom()) {
+    if (source !== 'configured' && !this.#dependencies.hasRoom()) {
       this.#failed(key, entry)
       return
     }
@@ -146,7 +160,7 @@ export class Dialer {
 
   #failed(key: string, entry: Entry): void {
     entry.failures += 1
-    if (!entry.target.permanent && entry.failures > this.#options.maxFailures) this.#entries.delete(key)
+    if (entry.target.source !== 'configured' && entry.failures > this.#options.maxFailures) this.#entries.delete(key)
     else this.#plan(key, this.#delay(entry.failures))
   }
 
@@ -154,11 +168,19 @@ export class Dialer {
     return backoffMs(this.#options.backoff, failures, randomFraction(this.#dependencies.random))
   }
 
-  /** Drops a target that fails, when there are too many; answers whether another one fits. */
-  #makeRoom(): boolean {
-    if (this.#entries.size < MAX_DIAL_TARGETS) return true
+  /** Answers whether another target fits, dropping one that fails where there are too many: found ones go first. */
+  #makeRoom(source: Source): boolean {
+    if (source === 'configured') return true
+    const sources = [...this.#entries.values()].map(({ target }) => target.source)
+    const found = sources.filter((known) => known === 'found').length
+    if (source === 'found' && found >= MAX_FOUND_TARGETS) return this.#dropFailing('found')
+    if (sources.length < MAX_DIAL_TARGETS) return true
+    return this.#dropFailing('found') || (source === 'met' && this.#dropFailing('met'))
+  }
+
+  #dropFailing(source: Source): boolean {
     for (const [key, entry] of this.#entries) {
-      if (entry.target.permanent || entry.failures === 0) continue
+      if (entry.target.source !== source || entry.failures === 0) continue
       entry.timer?.cancel()
       return this.#entries.delete(key)
     }
@@ -167,11 +189,11 @@ export class Dialer {
 }
 
 /** Both targets' addresses, the newest first. */
-function merged(known: DialTarget, found: DialTarget): DialTarget {
-  const addresses = [...new Set([...found.addresses, ...known.addresses])].slice(0, MAX_ADDRESSES)
-  return { ...known, addresses, permanent: known.permanent || found.permanent }
+function merged(known: DialTarget, added: DialTarget): DialTarget {
+  const addresses = [...new Set([...added.addresses, ...known.addresses])].slice(0, MAX_ADDRESSES[known.source])
+  return { ...known, addresses }
 }
 
-function keyOf(target: DialTarget): string {
-  return target.peerKey ?? target.addresses.join(' ')
+function keyOf({ source, peerKey, addresses }: DialTarget): string {
+  return `${source} ${peerKey ?? addresses.join(' ')}`
 }

@@ -3,6 +3,7 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Clock, Logger, RandomSource } from '../../core/index.ts'
 import type { Peer, PeerTable } from '../peers.ts'
 import { Dialer, type DialTarget } from './dialer.ts'
+import { isLocal } from './mdns.ts'
 
 export interface DiscoveryOptions {
   /** Multiaddrs to stay connected with. */
@@ -23,6 +24,12 @@ const MAX_FAILURES = 30
 
 /** A peer that dialled this node is expected to dial again; this node tries only after so many base delays. */
 const INBOUND_PATIENCE = 10
+
+/** Longest dial of a peer that multicast DNS named, in milliseconds: a LAN answers sooner. */
+const FOUND_DIAL_MS = 5_000
+
+/** Who goes first when many dials wait. */
+const PRIORITY = { configured: 100, met: 60, found: 10 } as const
 
 /** Feeds the dialler: the configured list, what multicast DNS finds, and peers that were lost. */
 export class Discovery {
@@ -54,7 +61,7 @@ export class Discovery {
   start(): void {
     this.#dependencies.host.services.lan?.addEventListener('peer', this.#onFound)
     for (const address of this.#options.bootstrap) {
-      this.#dialer.add({ peerKey: peerKeyOf(multiaddr(address)), addresses: [address], permanent: true })
+      this.#dialer.add({ peerKey: peerKeyOf(multiaddr(address)), addresses: [address], source: 'configured' })
     }
   }
 
@@ -72,7 +79,7 @@ export class Discovery {
     if (this.#dialer.disconnected(peer.key)) return
     if (last.direction === 'outbound') {
       const addresses = [last.remoteAddr.toString()]
-      this.#dialer.add({ peerKey: peer.key, addresses, permanent: false }, this.#options.redial.baseMs)
+      this.#dialer.add({ peerKey: peer.key, addresses, source: 'met' }, this.#options.redial.baseMs)
     } else {
       void this.#redialLater(peer)
     }
@@ -85,7 +92,7 @@ export class Discovery {
       if (addresses.length === 0) return
       const known = addresses.map((address) => address.multiaddr.toString())
       const delayMs = INBOUND_PATIENCE * this.#options.redial.baseMs
-      this.#dialer.add({ peerKey: peer.key, addresses: known, permanent: false }, delayMs)
+      this.#dialer.add({ peerKey: peer.key, addresses: known, source: 'met' }, delayMs)
     } catch (error) {
       logger.debug({ peer: peer.nodeId, err: error }, 'no address of a lost peer is known')
     }
@@ -94,12 +101,21 @@ export class Discovery {
   #found(found: FoundPeer): void {
     const key = found.id.toString()
     if (key === this.#dependencies.host.peerId.toString() || this.#dependencies.peers.get(key) !== undefined) return
-    this.#dialer.add({ peerKey: key, addresses: found.multiaddrs.map(String), permanent: false })
+    const addresses = found.multiaddrs.filter(isLocal).map(String)
+    if (addresses.length > 0) this.#dialer.add({ peerKey: key, addresses, source: 'found' })
   }
 
   async #dial(target: DialTarget): Promise<string> {
     const addresses = target.addresses.map((address) => withPeer(multiaddr(address), target.peerKey))
-    const connection = await this.#dependencies.host.dial(addresses)
+    if (target.source !== 'found') return this.#reach(addresses, { priority: PRIORITY[target.source] })
+    // A dial to the same peer waits for this one, so an address that swallows everything must not hold it up for long.
+    const giveUp = new AbortController()
+    const timer = this.#dependencies.clock.setTimer(FOUND_DIAL_MS, () => giveUp.abort())
+    return this.#reach(addresses, { priority: PRIORITY.found, signal: giveUp.signal }).finally(() => timer.cancel())
+  }
+
+  async #reach(addresses: Multiaddr[], options: { priority: number; signal?: AbortSignal }): Promise<string> {
+    const connection = await this.#dependencies.host.dial(addresses, options)
     return connection.remotePeer.toString()
   }
 }

@@ -6,7 +6,7 @@ import type { ChainHead } from '../ports.ts'
 /*
  * Announcement of chain heads, sent on the microblock topic: deterministic CBOR
  *
- *   [ [ id: bstr .size 32, origin: tstr (node_id), seq: uint ], ... ]      1 to 256 entries, one per origin, by origin
+ *   [ [ id: bstr .size 32, origin: tstr (node_id), seq: uint >= 1 ], ... ]   1 to 256 entries, one per origin, by origin
  */
 
 const ID_BYTES = 32
@@ -41,7 +41,11 @@ function readHead(value: CborValue): ChainHead {
   const [id, origin, seq] = shape.array(value, 'head', { min: 3, max: 3 })
   const name = shape.text(origin, 'origin', { min: 1, max: MAX_ORIGIN_BYTES })
   if (!isDnsLabel(name)) throw OVERLAY_ERRORS.create('OVERLAY_ANNOUNCEMENT_MALFORMED')
-  return { id: shape.bytes(id, 'id', { min: ID_BYTES, max: ID_BYTES }), origin: name, seq: shape.uint(seq, 'seq') }
+  return {
+    id: shape.bytes(id, 'id', { min: ID_BYTES, max: ID_BYTES }),
+    origin: name,
+    seq: shape.uint(seq, 'seq', { min: 1 }),
+  }
 }
 
 function oncePerOrigin(sorted: readonly ChainHead[]): boolean {

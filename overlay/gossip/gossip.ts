@@ -1,14 +1,21 @@
 import { type GossipsubMessage, TopicValidatorResult } from '@libp2p/gossipsub'
 import { MAX_RECORD_BYTES, type RecordType } from '../../records/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
-import { MAX_ANNOUNCEMENT_BYTES, MAX_QUEUED_BYTES, MAX_QUEUED_MESSAGES } from '../limits.ts'
+import {
+  MAX_ANNOUNCEMENT_BYTES,
+  MAX_IGNORED_PER_MINUTE,
+  MAX_QUEUED_BYTES,
+  MAX_QUEUED_MESSAGES,
+  MAX_UNHEARD_PER_MINUTE,
+} from '../limits.ts'
 import type { Peer } from '../peers.ts'
-import type { ChainHead, ChainWant, Verdict } from '../ports.ts'
-import { decodeAnnouncement } from './announcement.ts'
+import type { ChainHead, Verdict } from '../ports.ts'
 import { Announcer } from './announcer.ts'
+import { HeadFollower } from './follower.ts'
+import { IgnoreBudget } from './ignore-budget.ts'
 import { VerificationQueue } from './queue.ts'
 import { gossipFlows } from './streams.ts'
-import { type Priority, priorityOf, topicOf, topicsOf } from './topics.ts'
+import { type Priority, priorityOf, topicOf } from './topics.ts'
 import { type GossipDependencies, type GossipOptions, noCounts } from './types.ts'
 
 interface Item {
@@ -23,9 +30,16 @@ interface Item {
 /** After overflow a burst is given this long to pass before catch-up begins, in milliseconds. */
 const AFTER_OVERFLOW_MS = 1_000
 const AFTER_PORT_FAILURE_MS = 5_000
+const AFTER_UNHEARD_MS = 2_000
+
+/** Records that came this long ago make the node busy still: more of a burst may follow, in milliseconds. */
+const LULL_MS = 100
+
+const BUDGET = { windowMs: 60_000, maxIgnored: MAX_IGNORED_PER_MINUTE, maxUnheard: MAX_UNHEARD_PER_MINUTE }
 
 const ACCEPTANCE = {
   accept: TopicValidatorResult.Accept,
+  duplicate: TopicValidatorResult.Ignore,
   ignore: TopicValidatorResult.Ignore,
   reject: TopicValidatorResult.Reject,
 } as const
@@ -35,16 +49,18 @@ export class Gossip {
   readonly counters = noCounts()
   readonly #options: GossipOptions
   readonly #dependencies: GossipDependencies
-  readonly #topics: ReadonlyMap<string, RecordType>
   readonly #queue: VerificationQueue<Item>
   readonly #announcer: Announcer
+  readonly #follower: HeadFollower
+  readonly #budget: IgnoreBudget
+  #lastRecordMs = Number.NEGATIVE_INFINITY
+  #judging = 0
   readonly #onMessage = (event: CustomEvent<GossipsubMessage>) => this.#take(event.detail)
 
   constructor(options: GossipOptions, dependencies: GossipDependencies) {
     const { clock } = dependencies
     this.#options = options
     this.#dependencies = dependencies
-    this.#topics = topicsOf(options.mesh)
     this.#queue = new VerificationQueue(
       {
         maxItems: MAX_QUEUED_MESSAGES,
@@ -58,6 +74,8 @@ export class Gossip {
       { windowMs: options.announceWindowMs },
       { clock, publish: (announcement) => void this.#send('microblock', announcement) },
     )
+    this.#follower = new HeadFollower(options, { ...dependencies, announce: (head) => this.#announcer.add(head) })
+    this.#budget = new IgnoreBudget(BUDGET, { clock })
   }
 
   /** Messages waiting by priority, and being verified. */
@@ -65,10 +83,15 @@ export class Gossip {
     return { waiting: this.#queue.waiting, running: this.#queue.running }
   }
 
+  /** True while records come in or go out: what can wait for them should. */
+  get busy(): boolean {
+    return this.#judging > 0 || this.#dependencies.clock.monotonic() - this.#lastRecordMs < LULL_MS
+  }
+
   start(): void {
     const { router } = this.#dependencies
     router.addEventListener('gossipsub:message', this.#onMessage)
-    for (const topic of this.#topics.keys()) router.subscribe(topic)
+    for (const topic of this.#options.topics.keys()) router.subscribe(topic)
   }
 
   stop(): void {
@@ -84,6 +107,7 @@ export class Gossip {
    */
   async publish(record: Uint8Array, type: RecordType): Promise<number> {
     if (record.length > MAX_RECORD_BYTES) throw OVERLAY_ERRORS.create('OVERLAY_RECORD_TOO_LARGE')
+    this.#lastRecordMs = this.#dependencies.clock.monotonic()
     await this.#dependencies.backlog.room()
     return this.#send(type, record)
   }
@@ -125,23 +149,34 @@ export class Gossip {
   /** gossipsub hands over every message before it is judged, as fast as they come. */
   #take({ msg, msgId, propagationSource }: GossipsubMessage): void {
     this.counters.received += 1
-    const type = this.#topics.get(msg.topic)
-    const peer = this.#dependencies.peerOf(propagationSource.toString())
+    const type = this.#options.topics.get(msg.topic)
+    const source = propagationSource.toString()
+    const peer = this.#dependencies.peerOf(source)
     if (type === undefined || peer === undefined) {
-      this.#dependencies.router.reportMessageValidationResult(
-        msgId,
-        propagationSource.toString(),
-        TopicValidatorResult.Ignore,
-      )
+      this.#dependencies.router.reportMessageValidationResult(msgId, source, TopicValidatorResult.Ignore)
       return
     }
     const item = { priority: priorityOf(type), bytes: msg.data.length, data: msg.data, type, msgId, peer }
     if (item.bytes > (type === 'microblock' ? MAX_ANNOUNCEMENT_BYTES : MAX_RECORD_BYTES)) {
       this.#report(item, 'reject')
+    } else if (!this.#budget.isHeard(peer.key)) {
+      this.#leaveUnheard(item)
     } else if (!this.#queue.push(item)) {
       this.counters.overflowed += 1
       this.#leaveToCatchUp(item, AFTER_OVERFLOW_MS)
     }
+  }
+
+  /** The message may be a good one all the same, and is not told twice: all peers are compared with for it. */
+  #leaveUnheard(item: Item): void {
+    const { logger, peers, recovery, hangUp } = this.#dependencies
+    this.counters.unheard += 1
+    for (const { key } of peers()) recovery.schedule(key, AFTER_UNHEARD_MS)
+    this.#leaveToCatchUp(item, AFTER_UNHEARD_MS)
+    if (!this.#budget.countUnheard(item.peer.key)) return
+    this.counters.hungUp += 1
+    logger.warn({ peer: item.peer.nodeId }, 'a peer that is not listened to goes on sending; hanging up')
+    hangUp(item.peer.key)
   }
 
   #expire(item: Item): void {
@@ -149,9 +184,11 @@ export class Gossip {
     this.#leaveToCatchUp(item, AFTER_OVERFLOW_MS)
   }
 
+  /** Not the peer's doing, so it costs the peer nothing. */
   #leaveToCatchUp(item: Item, delayMs: number): void {
     this.#dependencies.recovery.schedule(item.peer.key, delayMs)
-    this.#report(item, 'ignore')
+    this.#countRefusal(item, 'ignore')
+    this.#tell(item, 'ignore')
   }
 
   async #process(item: Item): Promise<void> {
@@ -159,56 +196,57 @@ export class Gossip {
       if (item.type === 'microblock') await this.#learn(item)
       else await this.#judge(item)
     } catch (error) {
-      this.counters.portFailures += 1
-      this.#dependencies.logger.warn({ peer: item.peer.nodeId, err: error }, 'a message could not be judged')
-      this.#leaveToCatchUp(item, AFTER_PORT_FAILURE_MS)
+      this.#failed(item, error)
     }
+  }
+
+  #failed(item: Item, error: unknown): void {
+    this.counters.portFailures += 1
+    this.#dependencies.logger.warn({ peer: item.peer.nodeId, err: error }, 'a message could not be judged')
+    this.#leaveToCatchUp(item, AFTER_PORT_FAILURE_MS)
   }
 
   async #judge(item: Item): Promise<void> {
+    const { clock, records, backlog } = this.#dependencies
     const from = { road: 'gossip', nodeId: item.peer.nodeId, topic: item.type } as const
-    const verdict = await this.#dependencies.records.receive(item.data, from)
-    if (verdict === 'accept') await this.#dependencies.backlog.room()
-    this.#report(item, verdict)
+    this.#judging += 1
+    try {
+      const verdict = await records.receive(item.data, from)
+      if (verdict === 'accept') await backlog.room()
+      this.#report(item, verdict)
+    } finally {
+      this.#judging -= 1
+      this.#lastRecordMs = clock.monotonic()
+    }
   }
 
   async #learn(item: Item): Promise<void> {
-    const heads = readAnnouncement(item.data)
-    if (heads === undefined) {
-      this.#report(item, 'reject')
-      return
-    }
-    const from = { road: 'gossip', nodeId: item.peer.nodeId } as const
-    const wants: ChainWant[] = []
-    for (const head of heads) {
-      const want = await this.#dependencies.chains.learn(head, from)
-      if (want !== undefined) wants.push(want)
-    }
-    if (wants.length === 0) this.#report(item, 'accept')
-    else void this.#follow(item, heads, wants)
-  }
-
-  /**
-   * Fetches what an announcement names before it is passed on, so that whoever announces can also deliver. What came
-   * too late or in part is announced anew by this node.
-   */
-  async #follow(item: Item, heads: readonly ChainHead[], wants: readonly ChainWant[]): Promise<void> {
-    const { clock, recovery } = this.#dependencies
-    const startMs = clock.monotonic()
-    const complete = await Promise.all(wants.map((want) => recovery.fetchBlocks(item.peer.key, want)))
-    const lacking = new Set(wants.filter((_, at) => !complete[at]).map((want) => want.origin))
-    if (lacking.size === 0 && clock.monotonic() - startMs <= this.#options.maxAgeMs) {
-      this.#report(item, 'accept')
-      return
-    }
-    this.#report(item, 'ignore')
-    for (const head of heads) if (!lacking.has(head.origin)) this.#announcer.add(head)
+    const verdict = await this.#follower.judge(item.data, item.peer)
+    if (typeof verdict === 'string') this.#report(item, verdict)
+    else
+      verdict.later.then(
+        (late) => this.#report(item, late),
+        (error) => this.#failed(item, error),
+      )
   }
 
   #report(item: Item, verdict: Verdict): void {
-    const { router, cache, recovery } = this.#dependencies
     if (verdict === 'accept') this.#countAccept(item)
+    else if (verdict === 'duplicate') this.counters.duplicates += 1
     else this.#countRefusal(item, verdict)
+    if (verdict === 'ignore') this.#charge(item.peer)
+    this.#tell(item, verdict)
+  }
+
+  #charge(peer: Peer): void {
+    if (!this.#budget.countIgnored(peer.key)) return
+    this.counters.overBudget += 1
+    const { logger } = this.#dependencies
+    logger.warn({ peer: peer.nodeId }, 'a peer sends too much that is ignored; it is not listened to for a while')
+  }
+
+  #tell(item: Item, verdict: Verdict): void {
+    const { router, cache, recovery } = this.#dependencies
     if (verdict === 'accept' && !cache.has(item.msgId)) {
       this.counters.late += 1
       recovery.hintAll(item.peer.key)
@@ -225,13 +263,5 @@ export class Gossip {
     const name = verdict === 'ignore' ? 'ignored' : 'rejected'
     this.counters[name] += 1
     item.peer.counts[name] += 1
-  }
-}
-
-function readAnnouncement(data: Uint8Array): readonly ChainHead[] | undefined {
-  try {
-    return decodeAnnouncement(data)
-  } catch {
-    return undefined
   }
 }

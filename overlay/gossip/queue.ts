@@ -32,12 +32,19 @@ interface Lane<Item> {
   bytes: number
 }
 
-/** Four bounded first-in-first-out lanes before a bounded number of workers; the most urgent lane goes first. */
+/**
+ * The lane that each of eight turns belongs to; a lane with nothing to do leaves its turn to the most urgent one. Under
+ * junk on every lane the most urgent has half of the turns, and the least urgent one in eight.
+ */
+const TURNS: readonly Priority[] = [0, 0, 1, 0, 2, 0, 1, 3]
+
+/** Four bounded first-in-first-out lanes before a bounded number of workers; urgent lanes go first, none starves. */
 export class VerificationQueue<Item extends QueueItem> {
   readonly #options: QueueOptions
   readonly #dependencies: QueueDependencies<Item>
   readonly #lanes: Lane<Item>[] = Array.from({ length: PRIORITIES }, () => ({ items: [], next: 0, bytes: 0 }))
   #running = 0
+  #turn = 0
   #stopped = false
 
   constructor(options: QueueOptions, dependencies: QueueDependencies<Item>) {
@@ -90,15 +97,24 @@ export class VerificationQueue<Item extends QueueItem> {
   }
 
   #take(): Item | undefined {
+    const preferred = this.#lanes[TURNS[this.#turn % TURNS.length] ?? 0]
+    for (const lane of preferred === undefined ? this.#lanes : [preferred, ...this.#lanes]) {
+      const item = this.#takeFrom(lane)
+      if (item === undefined) continue
+      this.#turn += 1
+      return item
+    }
+    return undefined
+  }
+
+  #takeFrom(lane: Lane<Item>): Item | undefined {
     const oldestMs = this.#dependencies.clock.monotonic() - this.#options.maxAgeMs
-    for (const lane of this.#lanes) {
-      while (lane.next < lane.items.length) {
-        const entry = lane.items[lane.next]
-        if (entry === undefined) break
-        this.#advance(lane, entry.item)
-        if (entry.sinceMs >= oldestMs) return entry.item
-        this.#dependencies.expire(entry.item)
-      }
+    while (lane.next < lane.items.length) {
+      const entry = lane.items[lane.next]
+      if (entry === undefined) break
+      this.#advance(lane, entry.item)
+      if (entry.sinceMs >= oldestMs) return entry.item
+      this.#dependencies.expire(entry.item)
     }
     return undefined
   }

@@ -1,4 +1,4 @@
-import { RECORD_TYPES, type RecordType } from '../../records/index.ts'
+import { RECORD_BODIES, type RecordType } from '../../records/index.ts'
 
 /** Order of verification when messages wait: 0 goes first. */
 export type Priority = 0 | 1 | 2 | 3
@@ -30,8 +30,12 @@ export function topicOf(mesh: string, type: RecordType): string {
   return `/dadm-mesh/${mesh}/${type}/1`
 }
 
-/** All topics of `mesh`, by topic. */
-export function topicsOf(mesh: string): ReadonlyMap<string, RecordType> {
-  const types = Object.keys(RECORD_TYPES) as RecordType[]
-  return new Map(types.map((type) => [topicOf(mesh, type), type]))
+/**
+ * Topics of `mesh` that a node listens to: of the record types that it can judge, and of announcements. Whatever came on
+ * another one could only fill a queue.
+ * @param types default: those of the record room
+ */
+export function topicsOf(mesh: string, types?: readonly RecordType[]): ReadonlyMap<string, RecordType> {
+  const known = new Set(types ?? (Object.keys(RECORD_BODIES) as RecordType[]))
+  return new Map([...known, 'microblock' as const].map((type) => [topicOf(mesh, type), type]))
 }

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from '../../core/index.ts'
+import type { RecordType } from '../../records/index.ts'
 import type { Peer } from '../peers.ts'
 import type { ChainPort, ChainWant, RecordPort } from '../ports.ts'
 import type { Backlog } from './backlog.ts'
@@ -7,6 +8,8 @@ import type { FanOut, GossipRouter } from './router.ts'
 
 export interface GossipOptions {
   readonly mesh: string
+  /** Topics listened to, with the type that each carries. */
+  readonly topics: ReadonlyMap<string, RecordType>
   readonly fanOut: FanOut
   /** Messages verified at a time. */
   readonly concurrency: number
@@ -35,12 +38,16 @@ export interface GossipDependencies {
   readonly recovery: Recovery
   peerOf(peerKey: string): Peer | undefined
   peers(): readonly Peer[]
+  /** Closes the connections with a peer. */
+  hangUp(peerKey: string): void
 }
 
 /** What gossip did since the start. */
 export interface GossipCounters {
   received: number
   accepted: number
+  /** Held already, or a head that is no news. */
+  duplicates: number
   ignored: number
   rejected: number
   /** Messages left to catch-up because their queue was full. */
@@ -51,6 +58,11 @@ export interface GossipCounters {
   late: number
   /** Exceptions of the record or ledger side. */
   portFailures: number
+  /** Messages that were not verified because their sender was over its budget of ignored ones. */
+  unheard: number
+  /** Times a peer went over that budget, and connections closed because it went on. */
+  overBudget: number
+  hungUp: number
   published: number
   /** Own messages that some connected peer was not sent; it was told to compare. */
   publishShortfalls: number
@@ -61,12 +73,16 @@ export function noCounts(): GossipCounters {
   return {
     received: 0,
     accepted: 0,
+    duplicates: 0,
     ignored: 0,
     rejected: 0,
     overflowed: 0,
     expired: 0,
     late: 0,
     portFailures: 0,
+    unheard: 0,
+    overBudget: 0,
+    hungUp: 0,
     published: 0,
     publishShortfalls: 0,
   }

@@ -36,15 +36,20 @@ export class HelloWatch {
   readonly #client = new HelloReader()
   readonly #server = new HelloReader()
   readonly #role: 'dialler' | 'listener'
+  #onClientHello: (() => void) | undefined
 
-  /** @param role the side that watches */
-  constructor(role: 'dialler' | 'listener') {
+  /** @param role the side that watches; @param onClientHello called once, when a listener has received the first hello */
+  constructor(role: 'dialler' | 'listener', onClientHello?: () => void) {
     this.#role = role
+    this.#onClientHello = role === 'listener' ? onClientHello : undefined
   }
 
   received(bytes: Uint8Array): void {
     const reader = this.#role === 'dialler' ? this.#server : this.#client
     reader.push(bytes)
+    if (this.#onClientHello === undefined || this.#client.hellos.length === 0) return
+    this.#onClientHello()
+    this.#onClientHello = undefined
   }
 
   sent(bytes: Uint8Array): void {

@@ -85,7 +85,7 @@ export class MeshTls implements ConnectionEncrypter {
 
   async #upgrade(role: LinkRole, raw: MessageStream, options?: SecureConnectionOptions): Promise<SecuredConnection> {
     const { clock, sink } = this.#dependencies
-    const hellos = new HelloWatch(role)
+    const hellos = new HelloWatch(role, () => sink.onHello?.(raw))
     const attempt: Attempt = {
       role,
       raw,

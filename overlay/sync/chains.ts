@@ -1,9 +1,11 @@
+import type { Clock } from '../../core/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
 import { MAX_BLOCKS_PER_ANSWER, MAX_WANTS_PER_CATCH_UP } from '../limits.ts'
 import type { ChainPort, ChainWant, Sender } from '../ports.ts'
 import type { SyncClient } from './client.ts'
 
 export interface ChainPullDependencies {
+  readonly clock: Clock
   readonly client: SyncClient
   readonly chains: ChainPort
   readonly from: Sender
@@ -11,14 +13,22 @@ export interface ChainPullDependencies {
   onBlocks(count: number): void
 }
 
+/** How the fetching of one want ended: `complete`, `ended` by the peer or the ledger, `cut` for taking too long. */
+export type WantOutcome = 'complete' | 'ended' | 'cut'
+
+/** One want may take this long before others have their turn, in milliseconds. */
+const WANT_TIMEOUT_MS = 60_000
+
 /**
- * Asks a peer for its heads and fetches the blocks that the ledger wants.
- * @throws OVERLAY_SYNC_REJECTED and the codes of {@link SyncClient.ask}
+ * Asks a peer for its heads and fetches the blocks that the ledger wants. Answers true when something was left for the
+ * next time.
+ * @throws OVERLAY_SYNC_REJECTED, OVERLAY_SYNC_UNEXPECTED and the codes of {@link SyncClient.ask}
  */
-export async function pullChains(dependencies: ChainPullDependencies): Promise<void> {
+export async function pullChains(dependencies: ChainPullDependencies): Promise<boolean> {
   const { client, chains, from } = dependencies
   let after: string | undefined
   let wants = 0
+  let left = false
   for (;;) {
     const { heads, more } = await client.ask({ kind: 'heads', after })
     const [first] = heads
@@ -26,33 +36,38 @@ export async function pullChains(dependencies: ChainPullDependencies): Promise<v
       throw OVERLAY_ERRORS.create('OVERLAY_SYNC_UNEXPECTED')
     }
     for (const head of heads) {
-      const want = await chains.learn(head, from)
+      const { kind, want } = await chains.learn(head, from)
+      if (kind === 'malformed') throw OVERLAY_ERRORS.create('OVERLAY_SYNC_REJECTED')
       if (want === undefined) continue
+      if (wants === MAX_WANTS_PER_CATCH_UP) return true
       wants += 1
-      await pullWant(want, dependencies)
+      if ((await pullWant(want, dependencies)) === 'cut') left = true
     }
     after = heads.at(-1)?.origin
-    if (!more || after === undefined || wants >= MAX_WANTS_PER_CATCH_UP) return
+    if (!more || after === undefined) return left
   }
 }
 
 /**
- * Fetches the blocks of one want, in order; answers true when all of them came and were taken.
- * @throws OVERLAY_SYNC_REJECTED and the codes of {@link SyncClient.ask}
+ * Fetches the blocks of one want, in order. Every answer has to move it on, and all of them have to come in time.
+ * @throws OVERLAY_SYNC_REJECTED, OVERLAY_SYNC_UNEXPECTED and the codes of {@link SyncClient.ask}
  */
-export async function pullWant(want: ChainWant, dependencies: ChainPullDependencies): Promise<boolean> {
-  const { client, chains, from } = dependencies
-  let fromSeq = want.fromSeq
+export async function pullWant(want: ChainWant, dependencies: ChainPullDependencies): Promise<WantOutcome> {
+  const { clock, client, chains, from } = dependencies
+  const { origin } = want
+  const untilMs = clock.monotonic() + WANT_TIMEOUT_MS
+  let { fromSeq } = want
   while (fromSeq <= want.toSeq) {
+    if (clock.monotonic() > untilMs) return 'cut'
     const maxCount = Math.min(MAX_BLOCKS_PER_ANSWER, want.toSeq - fromSeq + 1)
-    const { blocks } = await client.ask({ kind: 'blocks', origin: want.origin, fromSeq, maxCount })
+    const { blocks } = await client.ask({ kind: 'blocks', origin, fromSeq, maxCount })
     if (blocks.length > maxCount) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_UNEXPECTED')
-    if (blocks.length === 0) return false
-    const verdict = await chains.receive(want.origin, blocks, from)
+    if (blocks.length === 0) return 'ended'
+    const verdict = await chains.receive({ origin, fromSeq }, blocks, from)
     if (verdict === 'reject') throw OVERLAY_ERRORS.create('OVERLAY_SYNC_REJECTED')
-    if (verdict === 'ignore') return false
+    if (verdict === 'ignore') return 'ended'
     dependencies.onBlocks(blocks.length)
     fromSeq += blocks.length
   }
-  return true
+  return 'complete'
 }

@@ -1,10 +1,11 @@
-import { compareBytes, toHex } from '../../core/index.ts'
+import { type Clock, compareBytes, toHex } from '../../core/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
-import { MAX_ERAS_PER_REQUEST, MAX_IDS_PER_REQUEST, MAX_UNDELIVERED_IDS } from '../limits.ts'
+import { MAX_ASKED_IDS, MAX_ERAS_PER_REQUEST, MAX_IDS_PER_REQUEST, MAX_UNDELIVERED_IDS } from '../limits.ts'
 import type { BucketDigest, ChainPort, RecordPort, Sender, Verdict } from '../ports.ts'
 import { pullChains } from './chains.ts'
 import type { SyncClient } from './client.ts'
 import { differingBuckets, differingEras, differingPrefixes, summarize } from './digests.ts'
+import type { InFlightIds } from './in-flight.ts'
 
 /** What one catch-up came to. */
 export interface PullResult {
@@ -16,17 +17,23 @@ export interface PullResult {
   undelivered: number
   /** Exceptions of the record side. */
   portFailures: number
-  /** True when ids were left to another catch-up that was fetching them. */
-  shared: boolean
+  /** True when something was left for the next time: ids that another catch-up was fetching, a chain that takes long. */
+  left: boolean
+}
+
+/** How the records of one answer were judged. */
+interface Tally {
+  ignored: number
+  failed: number
 }
 
 export interface PullDependencies {
+  readonly clock: Clock
   readonly client: SyncClient
   readonly records: RecordPort
   readonly chains: ChainPort
   readonly from: Sender
-  /** Ids that some catch-up of this node is fetching now, so that two peers do not send the same records. */
-  readonly inFlight: Set<string>
+  readonly inFlight: InFlightIds
   /** What came of this peer's records lately. */
   readonly ignored: { has(id: Uint8Array): boolean; add(id: Uint8Array): void }
 }
@@ -53,8 +60,10 @@ export class Pull {
     blocks: 0,
     undelivered: 0,
     portFailures: 0,
-    shared: false,
+    left: false,
   }
+  /** Ids that were asked for and are still missing: they are asked for once, in whatever bucket they are named. */
+  readonly #asked = new Set<string>()
 
   constructor(dependencies: PullDependencies) {
     this.#dependencies = dependencies
@@ -62,8 +71,9 @@ export class Pull {
 
   /** @throws OVERLAY_SYNC_UNDELIVERED, OVERLAY_SYNC_REJECTED and the codes of {@link SyncClient.ask} */
   async run(): Promise<void> {
-    const { client, chains, from } = this.#dependencies
-    await pullChains({ client, chains, from, onBlocks: (count) => this.#countBlocks(count) })
+    const { clock, client, chains, from } = this.#dependencies
+    const onBlocks = (count: number) => this.#countBlocks(count)
+    this.result.left = await pullChains({ clock, client, chains, from, onBlocks })
     await this.#pullRecords()
   }
 
@@ -102,7 +112,7 @@ export class Pull {
       const { ids, more } = await this.#dependencies.client.ask({ kind: 'ids', bucket, prefix, after })
       this.#checkPage(ids, prefix, after)
       for (let at = 0; at < ids.length; at += MAX_IDS_PER_REQUEST) {
-        await this.#fetchMissing(ids.slice(at, at + MAX_IDS_PER_REQUEST))
+        await this.#fetchMissing(ids.slice(at, at + MAX_IDS_PER_REQUEST), bucket)
       }
       after = ids.at(-1)
       if (!more || after === undefined) return
@@ -117,74 +127,83 @@ export class Pull {
     if (goesBack || strays) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_UNEXPECTED')
   }
 
-  async #fetchMissing(ids: readonly Uint8Array[]): Promise<void> {
+  async #fetchMissing(ids: readonly Uint8Array[], bucket: number): Promise<void> {
     const { records, inFlight, ignored } = this.#dependencies
-    const missing = (await records.missing(ids)).filter((id) => !ignored.has(id))
-    const keys = missing.map(toHex)
-    const mine = missing.filter((_, at) => !inFlight.has(keys[at] ?? ''))
-    if (mine.length < missing.length) this.result.shared = true
-    const claimed = mine.map(toHex)
-    for (const key of claimed) inFlight.add(key)
+    const missing = (await records.missing(ids)).filter((id) => !ignored.has(id) && !this.#asked.has(toHex(id)))
+    const mine = inFlight.claim(missing, this)
+    if (mine.length < missing.length) this.result.left = true
     try {
-      await this.#fetch(mine)
+      await this.#fetch(mine, bucket)
     } finally {
-      for (const key of claimed) inFlight.delete(key)
+      inFlight.release(mine, this)
     }
   }
 
   /** Certificates first, so that no record waits for one. */
-  async #fetch(ids: readonly Uint8Array[]): Promise<void> {
+  async #fetch(ids: readonly Uint8Array[], bucket: number): Promise<void> {
     const { client, records, from } = this.#dependencies
     for (let rest = ids; rest.length > 0; ) {
       const { covered, chains } = await client.ask({ kind: 'chains', ids: rest })
       const batch = rest.slice(0, covered)
       if (chains.length > 0) await records.receiveCertificates(chains, from)
-      await this.#fetchRecords(batch)
+      await this.#fetchRecords(batch, bucket)
       rest = rest.slice(batch.length)
     }
   }
 
-  async #fetchRecords(ids: readonly Uint8Array[]): Promise<void> {
+  async #fetchRecords(ids: readonly Uint8Array[], bucket: number): Promise<void> {
     for (let rest = ids; rest.length > 0; ) {
       const answer = await this.#dependencies.client.ask({ kind: 'records', ids: rest })
-      const covered = Math.min(answer.covered, rest.length)
-      if (answer.records.length > covered) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_UNEXPECTED')
-      const exact = answer.records.length === covered ? rest.slice(0, covered) : []
-      await this.#receiveAll(answer.records, exact)
-      this.#countUndelivered(covered - answer.records.length)
-      rest = rest.slice(covered)
+      const asked = rest.slice(0, answer.covered)
+      if (answer.records.length > asked.length) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_UNEXPECTED')
+      const isExact = answer.records.length === asked.length
+      const tally = await this.#receiveAll(answer.records, { bucket, ids: isExact ? asked : [] })
+      await this.#settle(asked, tally)
+      rest = rest.slice(asked.length)
     }
   }
 
-  #countUndelivered(count: number): void {
-    this.result.undelivered += count
+  /** What is missing still, and was neither ignored nor failed here, the peer did not hand over: nothing, or another. */
+  async #settle(asked: readonly Uint8Array[], { ignored, failed }: Tally): Promise<void> {
+    const missing = await this.#dependencies.records.missing(asked)
+    for (const id of missing) if (this.#asked.size < MAX_ASKED_IDS) this.#asked.add(toHex(id))
+    this.result.undelivered += Math.max(0, missing.length - ignored - failed)
     if (this.result.undelivered > MAX_UNDELIVERED_IDS) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_UNDELIVERED')
   }
 
   /** `ids` of the records, where none was left out; empty otherwise. */
-  async #receiveAll(received: readonly Uint8Array[], ids: readonly Uint8Array[]): Promise<void> {
+  async #receiveAll(
+    received: readonly Uint8Array[],
+    { bucket, ids }: { bucket: number; ids: readonly Uint8Array[] },
+  ): Promise<Tally> {
+    const from = { ...this.#dependencies.from, bucket }
+    const tally = { ignored: 0, failed: 0 }
     let next = 0
     const work = async () => {
       while (next < received.length) {
         const at = next++
-        await this.#receive(received[at] ?? new Uint8Array(), ids[at])
+        const verdict = await this.#judge(received[at] ?? new Uint8Array(), from)
+        this.#count(verdict, tally)
+        const id = ids[at]
+        if (verdict === 'ignore' && id !== undefined) this.#dependencies.ignored.add(id)
       }
     }
     await Promise.all(Array.from({ length: Math.min(VERIFIED_TOGETHER, received.length) }, work))
+    return tally
   }
 
-  async #receive(record: Uint8Array, id: Uint8Array | undefined): Promise<void> {
-    const verdict = await this.#judge(record)
+  #count(verdict: Verdict | undefined, tally: Tally): void {
     if (verdict === 'reject') throw OVERLAY_ERRORS.create('OVERLAY_SYNC_REJECTED')
     if (verdict === 'accept') this.result.accepted += 1
     if (verdict === 'ignore') this.result.ignored += 1
-    if (verdict === 'ignore' && id !== undefined) this.#dependencies.ignored.add(id)
+    if (verdict === 'ignore') tally.ignored += 1
+    if (verdict === undefined) tally.failed += 1
   }
 
-  /** The verdict, or undefined when the record side failed. */
-  async #judge(record: Uint8Array): Promise<Verdict | undefined> {
+  /** The verdict, or undefined when the record side failed: that says nothing of the record, which is fetched again. */
+  async #judge(record: Uint8Array, from: Sender): Promise<Verdict | undefined> {
     try {
-      return await this.#dependencies.records.receive(record, this.#dependencies.from)
+      return await this.#dependencies.records.receive(record, from)
     } catch (error) {
       this.result.portFailures += 1
       if (this.result.portFailures > MAX_PORT_FAILURES) throw error

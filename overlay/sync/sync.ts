@@ -7,6 +7,7 @@ import type { BudgetOptions } from './budget.ts'
 import { SyncClient } from './client.ts'
 import { Hints } from './hints.ts'
 import { IgnoredIds } from './ignored.ts'
+import { InFlightIds } from './in-flight.ts'
 import { Pull, type PullResult } from './pull.ts'
 import { CatchUpScheduler, type Outcome } from './scheduler.ts'
 import { SyncServer } from './server.ts'
@@ -41,6 +42,8 @@ export interface SyncDependencies {
   nodeIdOf(peerKey: string): string | undefined
   /** Keys of all connected peers. */
   peerKeys(): readonly string[]
+  /** True while records come in or go out live; blocks give way to them. */
+  busy(): boolean
   /** Told each time that a catch-up with a peer went through. */
   onCaughtUp(peerKey: string): void
 }
@@ -70,6 +73,9 @@ const IDLE_TIMEOUT_MS = 60_000
 /** A record that was ignored is not fetched from the same peer again for this long, in milliseconds. */
 const RETRY_IGNORED_MS = 600_000
 
+/** Records that one peer is sending are not asked for from another for this long, in milliseconds. */
+const CLAIM_MS = 3_000
+
 /** Both sides of catch-up for one node. */
 export class Sync {
   readonly counters: SyncCounters = {
@@ -92,7 +98,7 @@ export class Sync {
   readonly #server: SyncServer
   readonly #fetcher: BlockFetcher
   readonly #clients = new Map<string, SyncClient>()
-  readonly #inFlight = new Set<string>()
+  readonly #inFlight: InFlightIds
   readonly #ignored: IgnoredIds
 
   constructor(options: SyncOptions, dependencies: SyncDependencies) {
@@ -100,6 +106,7 @@ export class Sync {
     this.#options = options
     this.#dependencies = dependencies
     this.#ignored = new IgnoredIds({ retryMs: RETRY_IGNORED_MS }, { clock })
+    this.#inFlight = new InFlightIds({ claimMs: CLAIM_MS }, { clock })
     this.#scheduler = new CatchUpScheduler(options, { clock, random, run: (key) => this.#run(key) })
     this.#hints = new Hints(
       { delayMs: Math.min(HINT_DELAY_MS, options.minGapMs), minGapMs: options.minGapMs },
@@ -117,6 +124,7 @@ export class Sync {
         chains,
         openStream: (key) => dependencies.openStream(key),
         senderOf: (key) => this.#senderOf(key),
+        busy: () => dependencies.busy(),
         onBlocks: (count) => this.#tookBlocks(count),
       },
     )
@@ -192,7 +200,7 @@ export class Sync {
       has: (id: Uint8Array) => this.#ignored.has(peerKey, id),
       add: (id: Uint8Array) => this.#ignored.add(peerKey, id),
     }
-    const pull = new Pull({ client, records, chains, from, inFlight: this.#inFlight, ignored })
+    const pull = new Pull({ clock, client, records, chains, from, inFlight: this.#inFlight, ignored })
     const cut = clock.setTimer(this.#options.catchUpTimeoutMs, () =>
       client.abort(OVERLAY_ERRORS.create('OVERLAY_SYNC_TIMEOUT')),
     )
@@ -201,7 +209,9 @@ export class Sync {
       await pull.run()
       await client.close()
       this.#dependencies.onCaughtUp(peerKey)
-      return pull.result.shared || pull.result.portFailures > 0 ? 'again' : 'done'
+      // What this node could not judge is fetched again, ever later while that lasts.
+      if (pull.result.portFailures > 0) return 'failed'
+      return pull.result.left ? 'again' : 'done'
     } catch (error) {
       client.abort(OVERLAY_ERRORS.create('OVERLAY_SYNC_CLOSED'))
       throw error

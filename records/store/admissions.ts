@@ -8,6 +8,7 @@ import { factsOf, timeKey, writeExpiry, writeFacts, writeRecord } from './entrie
 import type { Expiry } from './expiry.ts'
 import type { OriginHeads } from './heads.ts'
 import type { RecordRooms } from './rooms.ts'
+import { type RecordPlace, Strays } from './strays.ts'
 
 /** A record about to be stored: its part of a commit, and what to call after. */
 export interface Admission {
@@ -28,14 +29,19 @@ export interface AdmissionDependencies {
   readonly expiry: Expiry
 }
 
-/** Brings records to the disk, each once, and into the indexes in memory when they are there. */
+/**
+ * Brings records to the disk, each once, and into the indexes in memory when they are there. A commit that failed may
+ * have reached the disk; what it may have left there is removed by the next one.
+ */
 export class Admissions {
   readonly #deps: AdmissionDependencies
   /** Records on their way to the disk, by hexadecimal id; each promise resolves when that has ended, well or not. */
   readonly #inFlight = new Map<string, Promise<void>>()
+  readonly #strays: Strays
 
   constructor(dependencies: AdmissionDependencies) {
     this.#deps = dependencies
+    this.#strays = new Strays(dependencies.rooms)
   }
 
   /** What storing `record` takes; undefined when it is held or on its way. */
@@ -43,24 +49,34 @@ export class Admissions {
     const { buckets, counters, heads } = this.#deps
     const name = toHex(record.id)
     if (buckets.has(record.id, record.createdAtMs) || this.#inFlight.has(name)) return undefined
+    const entries = this.#entries(record, receivedAtMs)
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#inFlight.set(name, promise)
     const end = () => {
       this.#inFlight.delete(name)
       resolve()
     }
+    this.#strays.delete(name)
+    const strays = this.#strays.take()
+    const head = heads.stage(record)
     return {
       operations: [
-        ...this.#entries(record, receivedAtMs),
-        ...heads.advance(record),
-        counters.change(1, record.bytes.length),
+        ...this.#strays.removal(strays),
+        ...entries,
+        ...head.operations,
+        counters.adding(record.bytes.length),
       ],
       committed: () => {
+        head.committed()
+        counters.added(record.bytes.length)
         this.#index(record)
         end()
       },
       failed: () => {
-        counters.undo(1, record.bytes.length)
+        head.failed()
+        counters.failed()
+        this.#remember(strays)
+        this.#strays.add(name, placeOf(record))
         end()
       },
     }
@@ -82,16 +98,33 @@ export class Admissions {
     return true
   }
 
+  /** True when the commit of this record failed: what is on disk of it does not count. */
+  isStray(id: Uint8Array): boolean {
+    return this.#strays.has(toHex(id))
+  }
+
+  /** Operations that put right what failed commits may have left on disk. */
+  mend(): Operation[] {
+    return [...this.#strays.removal(this.#strays.take()), ...this.#deps.heads.mend()]
+  }
+
+  /** Strays that were not removed; but one may have been stored in a later commit, which must not be undone. */
+  #remember(strays: ReadonlyMap<string, RecordPlace>): void {
+    for (const [name, place] of strays) {
+      const isWanted = this.#inFlight.has(name) || this.#deps.buckets.has(place.id, place.createdAtMs)
+      if (!isWanted) this.#strays.add(name, place)
+    }
+  }
+
   #entries(record: CheckedRecord, receivedAtMs: number): Operation[] {
     const { records, byTime, byExpiry } = this.#deps.rooms
-    const { id, createdAtMs, bytes } = record
-    const expiresAtMs = expiryOf(record)
+    const { id, createdAtMs, expiresAtMs } = placeOf(record)
     const operations = [
-      records.put(id, writeRecord(bytes, receivedAtMs)),
+      records.put(id, writeRecord(record.bytes, receivedAtMs)),
       byTime.put(timeKey(createdAtMs, id), writeFacts(factsOf(record))),
     ]
     if (expiresAtMs !== undefined) {
-      operations.push(byExpiry.put(timeKey(expiresAtMs, id), writeExpiry(createdAtMs, bytes.length)))
+      operations.push(byExpiry.put(timeKey(expiresAtMs, id), writeExpiry(createdAtMs, record.bytes.length)))
     }
     return operations
   }
@@ -101,4 +134,8 @@ export class Admissions {
     this.#deps.buckets.add(record.id, record.createdAtMs)
     if (expiresAtMs !== undefined) this.#deps.expiry.schedule(expiresAtMs)
   }
+}
+
+function placeOf(record: CheckedRecord): RecordPlace {
+  return { id: record.id, createdAtMs: record.createdAtMs, expiresAtMs: expiryOf(record) }
 }

@@ -1,6 +1,6 @@
 import { sha256 } from '../../crypto/index.ts'
 import { ID_BYTES } from './entries.ts'
-import { SortedIds, withPrefix } from './sorted-ids.ts'
+import { type IdPage, SortedIds } from './sorted-ids.ts'
 
 const BUCKET_MS = 3_600_000
 
@@ -46,12 +46,14 @@ export class BucketIndex {
     if (bucket.ids.add(id)) forget(bucket, id)
   }
 
-  delete(id: Uint8Array, createdAtMs: number): void {
+  /** Removes an id; false when it was not there. */
+  delete(id: Uint8Array, createdAtMs: number): boolean {
     const number = bucketOf(createdAtMs)
     const bucket = this.#buckets.get(number)
-    if (bucket === undefined || !bucket.ids.delete(id)) return
+    if (bucket === undefined || !bucket.ids.delete(id)) return false
     forget(bucket, id)
     if (bucket.ids.count === 0) this.#buckets.delete(number)
+    return true
   }
 
   /** Digests of all buckets, by time. */
@@ -67,19 +69,17 @@ export class BucketIndex {
   prefixes(number: number): PrefixDigest[] {
     const bucket = this.#buckets.get(number)
     if (bucket === undefined) return []
-    const ids = bucket.ids.bytes()
     const all = Array.from({ length: 256 }, (_, prefix) => {
-      const digest = bucket.prefixes.get(prefix) ?? digestOf(withPrefix(ids, prefix))
+      const digest = bucket.prefixes.get(prefix) ?? digestOf(bucket.ids.bytes(prefix))
       bucket.prefixes.set(prefix, digest)
       return { prefix, ...digest }
     })
     return all.filter(({ count }) => count > 0)
   }
 
-  /** Ids in one bucket, sorted; all, or those with one first byte. */
-  ids(number: number, prefix?: number): Uint8Array[] {
-    const bytes = this.#buckets.get(number)?.ids.bytes(prefix) ?? new Uint8Array()
-    return Array.from({ length: bytes.length / ID_BYTES }, (_, at) => bytes.slice(at * ID_BYTES, (at + 1) * ID_BYTES))
+  /** Ids in one bucket, sorted. Takes time for the page, not for the bucket. */
+  ids(number: number, page: IdPage): Uint8Array[] {
+    return this.#buckets.get(number)?.ids.page(page) ?? []
   }
 }
 

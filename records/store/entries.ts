@@ -23,11 +23,11 @@ export const COUNTS_KEY: Uint8Array = utf8('counts')
 
 /** What the store says of its own size; written in every batch that changes it. */
 export interface StoredCounts {
-  /** Records held. */
+  /** Records that are there for certain once this is written. */
   records: number
   /** Their bytes. */
   bytes: number
-  /** Records that were counted once and were not there when the store was opened. */
+  /** Records that were counted once, were not there when the store was opened, and were not made up for since. */
   missing: number
 }
 
@@ -145,8 +145,9 @@ export function writeRefusal(code: string, untilMs: number): Uint8Array {
   return concatBytes(uintBytes(untilMs), utf8(code))
 }
 
-export function readRefusal(value: Uint8Array): { untilMs: number } {
-  return { untilMs: uintFromBytes(value.subarray(0, TIME_BYTES)) }
+export function readRefusal(value: Uint8Array): { code: string; untilMs: number } {
+  const code = Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1', TIME_BYTES)
+  return { code, untilMs: uintFromBytes(value.subarray(0, TIME_BYTES)) }
 }
 
 export function certificateKey(issuerKeyId: Uint8Array, serialNumber: Uint8Array): Uint8Array {

@@ -17,7 +17,13 @@ export class ExpiryTimer {
   schedule(dueMs: number): void {
     if (dueMs >= this.#dueMs) return
     this.#dueMs = dueMs
-    this.#arm()
+    this.#arm(dueMs - this.#clock.now())
+  }
+
+  /** Calls after `delayMs`, whatever the wall clock does and whatever else is asked for until then. */
+  retry(delayMs: number): void {
+    this.#dueMs = Number.NEGATIVE_INFINITY
+    this.#arm(delayMs)
   }
 
   stop(): void {
@@ -27,15 +33,16 @@ export class ExpiryTimer {
   }
 
   /** Sleeps are short enough to notice a wall clock that was set forward, and to fit a 32-bit timer. */
-  #arm(): void {
+  #arm(delayMs: number): void {
     this.#timer?.cancel()
-    const delayMs = Math.min(Math.max(0, this.#dueMs - this.#clock.now()), MAX_EXPIRY_SLEEP_MS)
-    this.#timer = this.#clock.setTimer(delayMs, () => this.#wake(), { unref: true })
+    const sleepMs = Math.min(Math.max(0, delayMs), MAX_EXPIRY_SLEEP_MS)
+    this.#timer = this.#clock.setTimer(sleepMs, () => this.#wake(), { unref: true })
   }
 
   #wake(): void {
-    if (this.#clock.now() < this.#dueMs) {
-      this.#arm()
+    const leftMs = this.#dueMs - this.#clock.now()
+    if (leftMs > 0) {
+      this.#arm(leftMs)
       return
     }
     this.stop()

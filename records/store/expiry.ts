@@ -1,6 +1,6 @@
 import { type Clock, type Logger, uintBytes } from '../../core/index.ts'
 import type { Database } from '../../core/store/index.ts'
-import { EXPIRY_BATCH } from '../limits.ts'
+import { EXPIRY_BATCH, MAX_CLOCK_JUMP_MS } from '../limits.ts'
 import type { BucketIndex } from './buckets.ts'
 import type { Counters } from './counters.ts'
 import { readExpiry, readTimeKey, timeKey } from './entries.ts'
@@ -27,18 +27,29 @@ interface ExpiredRecord {
   readonly bytes: number
 }
 
-/** Removes records whose lifetime has ended: one timer for the next one, bounded batches, no scans. */
+/**
+ * Removes records whose lifetime has ended: one timer for the next one, bounded batches, no scans.
+ *
+ * What a wrong clock removed is lost, what it kept is only late. So nothing is removed while the wall clock is more than an
+ * hour ahead of where it was when the store was opened and the time that has passed since: removal resumes when the clock
+ * is back, or after a restart, which takes the clock as it is. A clock that was set back harms nothing.
+ */
 export class Expiry {
   readonly #deps: ExpiryDependencies
   readonly #timer: ExpiryTimer
   #running: Promise<void> | undefined
   #closed = false
   #removed = 0
+  /** Wall clock less monotonic clock when the store was opened. */
+  readonly #offsetMs: number
+  #suspended = false
   #unconfirmed: ExpiredRecord[] | undefined
 
   constructor(dependencies: ExpiryDependencies) {
     this.#deps = dependencies
-    this.#timer = new ExpiryTimer(dependencies.clock, () => this.#start())
+    const { clock } = dependencies
+    this.#offsetMs = clock.now() - clock.monotonic()
+    this.#timer = new ExpiryTimer(clock, () => this.#start())
   }
 
   /** Records removed since the store was opened. */
@@ -68,16 +79,21 @@ export class Expiry {
   }
 
   async #run(): Promise<void> {
-    const { clock, logger } = this.#deps
+    const { logger } = this.#deps
     const before = this.#removed
     try {
       while (!this.#closed && (await this.#removeBatch()) === EXPIRY_BATCH);
-      if (!this.#closed) await this.scheduleNext()
+      if (this.#suspended) this.#retry()
+      else if (!this.#closed) await this.scheduleNext()
     } catch (error) {
       logger.error({ error }, 'Expired records could not be removed; will try again.')
-      this.schedule(clock.now() + RETRY_MS)
+      this.#retry()
     }
     if (this.#removed > before) logger.debug({ records: this.#removed - before }, 'Expired records were removed.')
+  }
+
+  #retry(): void {
+    if (!this.#closed) this.#timer.retry(RETRY_MS)
   }
 
   /** Removes what has expired, at most {@link EXPIRY_BATCH} records, and tells how many. */
@@ -86,32 +102,55 @@ export class Expiry {
     // A removal that failed may have reached the disk all the same, where it would not be found again.
     const expired = this.#unconfirmed ?? (await this.#nextBatch())
     if (expired.length === 0) return 0
-    const bytes = expired.reduce((sum, record) => sum + record.bytes, 0)
+    // What a failed commit left on disk was never counted.
+    const held = expired.filter(({ id, createdAtMs }) => buckets.has(id, createdAtMs))
     const operations = expired.flatMap(({ id, timeMs, createdAtMs }) => [
       rooms.records.delete(id),
       rooms.byTime.delete(timeKey(createdAtMs, id)),
       rooms.byExpiry.delete(timeKey(timeMs, id)),
     ])
     try {
-      await database.commit([...operations, counters.change(-expired.length, -bytes)])
+      await database.commit([...operations, counters.removing(held.length, sizeOf(held))])
       this.#unconfirmed = undefined
     } catch (error) {
       this.#unconfirmed = expired
-      counters.undo(-expired.length, -bytes)
+      counters.failed()
       throw error
     }
-    for (const { id, createdAtMs } of expired) buckets.delete(id, createdAtMs)
-    this.#removed += expired.length
+    const removed = expired.filter(({ id, createdAtMs }) => buckets.delete(id, createdAtMs))
+    counters.removed(removed.length, sizeOf(removed))
+    this.#removed += removed.length
     return expired.length
   }
 
   async #nextBatch(): Promise<ExpiredRecord[]> {
     const { rooms, clock } = this.#deps
     const expired: ExpiredRecord[] = []
-    const range = { lt: uintBytes(clock.now() + 1), limit: EXPIRY_BATCH }
+    const nowMs = clock.now()
+    if (this.#distrusts(nowMs)) return expired
+    const range = { lt: uintBytes(nowMs + 1), limit: EXPIRY_BATCH }
     for await (const [key, value] of rooms.byExpiry.entries(range)) {
       expired.push({ ...readTimeKey(key), ...readExpiry(value) })
     }
     return expired
   }
+
+  #distrusts(nowMs: number): boolean {
+    const { clock, logger } = this.#deps
+    const aheadMs = Math.round(nowMs - clock.monotonic() - this.#offsetMs)
+    const suspended = aheadMs > MAX_CLOCK_JUMP_MS
+    if (suspended && !this.#suspended) {
+      logger.warn(
+        { aheadMs },
+        'The clock jumped ahead; expired records are kept. If the clock is right, restart gapmesh.',
+      )
+    }
+    if (!suspended && this.#suspended) logger.info({}, 'The clock is back; expired records are removed again.')
+    this.#suspended = suspended
+    return suspended
+  }
+}
+
+function sizeOf(records: readonly ExpiredRecord[]): number {
+  return records.reduce((sum, { bytes }) => sum + bytes, 0)
 }

@@ -18,3 +18,4 @@ export {
   type RecordStoreOptions,
   type StoredRecord,
 } from './record-store.ts'
+export type { IdPage } from './sorted-ids.ts'

@@ -16,6 +16,7 @@ import { OriginHeads } from './heads.ts'
 import { checkQuery, matches, type RecordQuery, rangeOf } from './query.ts'
 import { Refusals } from './refusals.ts'
 import { type RecordRooms, recordRooms } from './rooms.ts'
+import type { IdPage } from './sorted-ids.ts'
 
 /** Most records that a query or a reading reads at once. */
 const READ_BATCH = 64
@@ -23,6 +24,11 @@ const READ_BATCH = 64
 export interface RecordStoreOptions {
   /** Most refused ids that are remembered. Default {@link MAX_REFUSED_IDS}. */
   readonly maxRefusedIds?: number
+  /**
+   * Nothing is written, so nothing expires and nothing can be admitted: for looking at a store with a clock that may be
+   * wrong. Default false.
+   */
+  readonly readOnly?: boolean
 }
 
 export interface RecordStoreDependencies {
@@ -41,7 +47,7 @@ export interface StoredRecord {
 export interface RecordCounts {
   readonly records: number
   readonly bytes: number
-  /** Records that were stored once and were lost with a batch that the disk lost. */
+  /** Records that were stored once and were lost with a batch that the disk lost, less those that came since. */
   readonly missing: number
   /** Ids remembered as refused. */
   readonly refused: number
@@ -54,12 +60,13 @@ export interface RecordCounts {
 /**
  * Opens the record store in a node's database: reads the index by time into memory (about 45 bytes a record), compares
  * the number of records with the one that was last written, and starts to remove what expires. One store per database.
+ * @throws {TypeError} when an option is unknown
  */
 export async function openRecordStore(
   options: RecordStoreOptions,
   dependencies: RecordStoreDependencies,
 ): Promise<RecordStore> {
-  checkOptionKeys('record store', options, ['maxRefusedIds'])
+  checkOptionKeys('record store', options, ['maxRefusedIds', 'readOnly'])
   const store = new RecordStore(options, dependencies)
   await store.load()
   return store
@@ -69,6 +76,7 @@ export async function openRecordStore(
 export class RecordStore {
   readonly #database: Database
   readonly #logger: Logger
+  readonly #readOnly: boolean
   readonly #rooms: RecordRooms
   readonly #buckets = new BucketIndex()
   readonly #counters: Counters
@@ -78,13 +86,15 @@ export class RecordStore {
   readonly #expiry: Expiry
   readonly #admissions: Admissions
 
-  constructor({ maxRefusedIds }: RecordStoreOptions, { database, clock, logger }: RecordStoreDependencies) {
+  constructor(options: RecordStoreOptions, { database, clock, logger }: RecordStoreDependencies) {
+    const { maxRefusedIds, readOnly = false } = options
+    this.#readOnly = readOnly
     this.#database = database
     this.#logger = logger
     this.#rooms = recordRooms(database)
     this.#counters = new Counters(this.#rooms.records)
     this.#heads = new OriginHeads(this.#rooms.origins)
-    this.#refusals = new Refusals({ maxIds: maxRefusedIds }, { database, clock })
+    this.#refusals = new Refusals({ maxIds: maxRefusedIds, readOnly }, { database, clock, logger })
     this.#chains = new Chains({}, { database })
     const shared = { database, rooms: this.#rooms, buckets: this.#buckets, counters: this.#counters }
     this.#expiry = new Expiry({ ...shared, clock, logger })
@@ -103,22 +113,25 @@ export class RecordStore {
     await Promise.all([this.#counters.load(found), this.#heads.load(), this.#refusals.load()])
     const { missing } = this.#counters.counts
     if (missing > 0) this.#logger.warn({ missing }, 'Records are missing from the store. Run: gapmesh doctor')
-    await this.#expiry.scheduleNext()
+    if (!this.#readOnly) await this.#expiry.scheduleNext()
   }
 
   /**
    * What storing `record` takes, for a commit together with other entries; undefined when it is held or on its way. The
    * caller commits in the same turn and then calls `committed` or `failed`.
+   * @throws {TypeError} when the store is read-only
    */
   admitOperations(record: CheckedRecord, receivedAtMs: number): Admission | undefined {
+    this.#checkWritable()
     return this.#admissions.stage(record, receivedAtMs)
   }
 
   /**
    * Stores `record`; resolves when it is on disk: true when it came there now, false when it already was.
-   * @throws CORE_STORE_WRITE, CORE_STORE_CLOSED
+   * @throws CORE_STORE_WRITE, CORE_STORE_CLOSED; {TypeError} when the store is read-only
    */
-  admit(record: CheckedRecord, receivedAtMs: number): Promise<boolean> {
+  async admit(record: CheckedRecord, receivedAtMs: number): Promise<boolean> {
+    this.#checkWritable()
     return this.#admissions.admit(record, receivedAtMs)
   }
 
@@ -167,9 +180,12 @@ export class RecordStore {
     yield* await this.#load(ids)
   }
 
-  /** Remembers that the record with this id was refused, until `untilMs`. Does nothing where {@link refusesContent} says no. */
-  async refuse(id: Uint8Array, code: string, untilMs: number): Promise<void> {
-    if (refusesContent(code)) await this.#refusals.add(id, { code, untilMs })
+  /**
+   * Remembers that the record with this id was refused, until `untilMs` and at most an hour; in memory at once, on disk
+   * some seconds later. Does nothing where {@link refusesContent} says no.
+   */
+  refuse(id: Uint8Array, code: string, untilMs: number): void {
+    if (refusesContent(code)) this.#refusals.add(id, { code, untilMs })
   }
 
   isRefused(id: Uint8Array): boolean {
@@ -186,15 +202,15 @@ export class RecordStore {
     return this.#buckets.prefixes(bucket)
   }
 
-  /** Sorted ids in one bucket; all, or those with one first byte. */
-  ids(bucket: number, prefix?: number): readonly Uint8Array[] {
-    return this.#buckets.ids(bucket, prefix)
+  /** Ids in one bucket, sorted, a page at a time: takes time for the page, not for the bucket. */
+  ids(bucket: number, page: IdPage): readonly Uint8Array[] {
+    return this.#buckets.ids(bucket, page)
   }
 
   /** Of `ids`, those that are neither held nor remembered as refused. */
   async missing(ids: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
-    const held = await Promise.all(ids.map((id) => this.#rooms.records.has(id)))
-    return ids.filter((id, at) => !held[at] && !this.#refusals.has(id))
+    const onDisk = await Promise.all(ids.map((id) => this.#rooms.records.has(id)))
+    return ids.filter((id, at) => (!onDisk[at] || this.#admissions.isStray(id)) && !this.#refusals.has(id))
   }
 
   /** Bytes of the held records among `ids`, in that order. */
@@ -216,8 +232,13 @@ export class RecordStore {
     return chains.filter((chain) => chain !== undefined).map((chain) => chain.map(({ der }) => der))
   }
 
-  /** Keeps a chain, leaf first, whose path the caller has validated. The root may be left out. */
-  putChain(chain: readonly Certificate[]): Promise<void> {
+  /**
+   * Keeps a chain, leaf first, whose path the caller has validated. The root may be left out. Nothing but that validation
+   * bounds how many there are: one per issuer and serial number, as many as the CAs of the mesh have issued.
+   * @throws CORE_STORE_WRITE, CORE_STORE_CLOSED; {TypeError} when the store is read-only
+   */
+  async putChain(chain: readonly Certificate[]): Promise<void> {
+    this.#checkWritable()
     return this.#chains.put(chain)
   }
 
@@ -241,10 +262,27 @@ export class RecordStore {
     return checkRooms(this.#rooms, this.#counters.counts.missing)
   }
 
-  /** Stops the timer and lets a removal end. The database stays open. */
+  /** Stops the timers, lets a removal end and writes what waited for the next commit. The database stays open. */
   async close(): Promise<void> {
     await this.#expiry.close()
-    if (this.#counters.stale) await this.#database.commit([this.#counters.write()])
+    await this.#refusals.close()
+    if (!this.#readOnly) await this.#settle()
+  }
+
+  /** Puts the disk right after failed commits. No record is lost when this fails, too. */
+  async #settle(): Promise<void> {
+    const operations = this.#admissions.mend()
+    if (this.#counters.stale) operations.push(this.#counters.write())
+    if (operations.length === 0) return
+    try {
+      await this.#database.commit(operations)
+    } catch (error) {
+      this.#logger.warn({ error }, 'The record store could not be settled.')
+    }
+  }
+
+  #checkWritable(): void {
+    if (this.#readOnly) throw new TypeError('the record store was opened to be read only')
   }
 
   async #load(ids: readonly Uint8Array[]): Promise<StoredRecord[]> {

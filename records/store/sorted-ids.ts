@@ -1,10 +1,20 @@
-import { concatBytes } from '../../core/index.ts'
+import { compareBytes, concatBytes } from '../../core/index.ts'
 import { ID_BYTES } from './entries.ts'
 
 /** Most ids in one chunk; a full one is split. Inserting moves at most 16 KiB. */
 const MAX_CHUNK_IDS = 512
 
 const MIN_CHUNK_IDS = 4
+
+/** Which ids to list. */
+export interface IdPage {
+  /** Only ids that begin with this byte. Default: all. */
+  readonly prefix?: number | undefined
+  /** Only ids above this one: the last of the page before. Default: from the first on. */
+  readonly after?: Uint8Array | undefined
+  /** Most ids. */
+  readonly limit: number
+}
 
 interface Chunk {
   /** Sorted ids, one after the other; may have room for more. */
@@ -57,8 +67,35 @@ export class SortedIds {
 
   /** All ids in order, one after the other; with `prefix` those that begin with this byte. A copy. */
   bytes(prefix?: number): Uint8Array {
-    const parts = this.#chunks.map(({ ids, count }) => ids.subarray(0, count * ID_BYTES))
-    return concatBytes(...(prefix === undefined ? parts : parts.map((part) => withPrefix(part, prefix))))
+    if (prefix === undefined) return concatBytes(...this.#chunks.map(idsOf))
+    const parts: Uint8Array[] = []
+    for (let at = this.#locate(lowest(prefix)).chunk; at < this.#chunks.length; at += 1) {
+      const chunk = this.#chunks[at]
+      if (chunk === undefined || (chunk.ids[0] ?? 0) > prefix) break
+      parts.push(withPrefix(idsOf(chunk), prefix))
+    }
+    return concatBytes(...parts)
+  }
+
+  /** Ids in order, copied. Takes time for the page, not for the set. */
+  page({ prefix, after, limit }: IdPage): Uint8Array[] {
+    const page: Uint8Array[] = []
+    const first = lowest(prefix ?? 0)
+    const from = after !== undefined && compareBytes(after, first) > 0 ? after : first
+    for (const id of this.#from(from)) {
+      if (page.length >= limit || (prefix !== undefined && id[0] !== prefix)) break
+      if (after === undefined || page.length > 0 || compareBytes(id, after) > 0) page.push(id.slice())
+    }
+    return page
+  }
+
+  /** Views of the ids from `id` on, that one included. */
+  *#from(id: Uint8Array): Generator<Uint8Array, void, undefined> {
+    let { chunk, at } = this.#locate(id)
+    for (; chunk < this.#chunks.length; chunk += 1, at = 0) {
+      const { ids, count } = this.#chunks[chunk] ?? { ids: new Uint8Array(), count: 0 }
+      for (; at < count; at += 1) yield ids.subarray(at * ID_BYTES, (at + 1) * ID_BYTES)
+    }
   }
 
   #split(at: number): void {
@@ -78,6 +115,17 @@ export class SortedIds {
     const at = lowerBound(count, (index) => compareAt(ids, index, id) >= 0)
     return { found: at < count && compareAt(ids, at, id) === 0, chunk, at }
   }
+}
+
+/** The lowest id that begins with `prefix`. */
+function lowest(prefix: number): Uint8Array {
+  const id = new Uint8Array(ID_BYTES)
+  id[0] = prefix
+  return id
+}
+
+function idsOf({ ids, count }: Chunk): Uint8Array {
+  return ids.subarray(0, count * ID_BYTES)
 }
 
 function newChunk(id: Uint8Array): Chunk {
@@ -119,7 +167,7 @@ function compareAt(ids: Uint8Array | undefined, index: number, id: Uint8Array): 
 }
 
 /** Those of sorted `ids` that begin with the byte `prefix`; a view. */
-export function withPrefix(ids: Uint8Array, prefix: number): Uint8Array {
+function withPrefix(ids: Uint8Array, prefix: number): Uint8Array {
   const count = ids.length / ID_BYTES
   const from = lowerBound(count, (index) => (ids[index * ID_BYTES] ?? 0) >= prefix)
   const to = lowerBound(count, (index) => (ids[index * ID_BYTES] ?? 0) > prefix)

@@ -129,7 +129,7 @@ t.test('parameters are checked before a handler sees them', async (t) => {
     'records.publish': async () => ({ id: '', blockId: '', seq: 1 }),
   })
   const refused = (call: Promise<unknown>, name: string) =>
-    t.rejects(call, { code: 'AGENT_CONTROL_MESSAGE', message: new RegExp(`: ${name}$`) }, name)
+    t.rejects(call, { code: 'AGENT_CONTROL_PARAMETER', message: new RegExp(`: ${name} (must be|is) `) }, name)
   await refused(client.call('records.list', { limit: 0 }), 'limit')
   t.ok(await client.call('records.list', { limit: MAX_LISTED_RECORDS }))
   await refused(client.call('records.list', { limit: MAX_LISTED_RECORDS + 1 }), 'limit')

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import { LocalMesh } from '../../agent/demo/index.ts'
-import { systemClock, systemRandom } from '../../core/index.ts'
+import { systemClock } from '../../core/index.ts'
 
 /** Reproduces a run: GAPMESH_SEED=… */
 export const SEED = Number(process.env.GAPMESH_SEED ?? 20261121)
@@ -27,7 +27,7 @@ export function eveLine(number: number): string {
 /** Enrolled nodes in processes of their own, and an empty log for one of them to follow. */
 export async function makeMesh(t: Test, nodes: number): Promise<{ mesh: LocalMesh; directory: string; log: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'gm-crash-'))
-  const mesh = new LocalMesh({ directory, nodes }, { clock, random: systemRandom() })
+  const mesh = new LocalMesh({ directory, nodes }, { clock })
   t.teardown(async () => {
     await mesh.close()
     await rm(directory, { recursive: true, force: true })

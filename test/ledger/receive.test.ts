@@ -113,9 +113,13 @@ t.test('a block that continues another chain leads to the place where they part'
   const otherFifth = await block(5, fourth?.id ?? new Uint8Array())
   const otherSixth = await block(6, otherFifth.id)
   const head = { origin: 'a', seq: 6, id: otherSixth.id }
-  t.strictSame(await b.ledger.learn(head, { nodeId: 'c' }), { origin: 'a', fromSeq: 6, toSeq: 6 })
+  t.strictSame(await b.ledger.learn(head, { nodeId: 'c' }), {
+    kind: 'new',
+    want: { origin: 'a', fromSeq: 6, toSeq: 6 },
+  })
   await t.rejects(b.ledger.receive('a', [otherSixth.bytes]), { code: 'LEDGER_BLOCK_DIVERGES', action: 'ignore' })
-  t.strictSame(await b.ledger.learn(head, { nodeId: 'c' }), { origin: 'a', fromSeq: 1, toSeq: 5 }, 'looks back')
+  const lookBack = { origin: 'a', fromSeq: 1, toSeq: 5, compare: true }
+  t.strictSame(await b.ledger.learn(head, { nodeId: 'c' }), { kind: 'new', want: lookBack }, 'looks back')
   const answer = [...blocks.slice(0, 4), otherFifth.bytes]
   await t.rejects(b.ledger.receive('a', answer), { code: 'LEDGER_BLOCK_CONFLICT' })
   t.match(b.conflicts, [{ origin: 'a', seq: 5, other: { id: otherFifth.id } }])
@@ -125,13 +129,16 @@ t.test('announced heads lead to what is missing', async (t) => {
   const { a, b, blocks } = await pair(t, 5)
   const head = a.ledger.head('a')
   if (head === undefined) throw new Error('a head')
-  t.strictSame(await b.ledger.learn(head, from), { origin: 'a', fromSeq: 1, toSeq: 5 })
+  t.strictSame(await b.ledger.learn(head, from), { kind: 'new', want: { origin: 'a', fromSeq: 1, toSeq: 5 } })
   await b.ledger.receive('a', blocks.slice(0, 3))
-  t.strictSame(await b.ledger.learn(head, from), { origin: 'a', fromSeq: 4, toSeq: 5 })
+  t.strictSame(await b.ledger.learn(head, from), { kind: 'new', want: { origin: 'a', fromSeq: 4, toSeq: 5 } })
   await b.ledger.receive('a', blocks.slice(3))
-  t.equal(await b.ledger.learn(head, from), undefined)
+  t.strictSame(await b.ledger.learn(head, from), { kind: 'known' })
+  const third = { origin: 'a', seq: 3, id: (await b.ledger.block('a', 3))?.id ?? new Uint8Array() }
+  t.strictSame(await b.ledger.learn(third, from), { kind: 'known' }, 'an old head is no news')
   const lie = { origin: 'a', seq: 2, id: new Uint8Array(32).fill(1) }
-  t.strictSame(await b.ledger.learn(lie, from), { origin: 'a', fromSeq: 2, toSeq: 2 }, 'a fork or a lie: fetch it')
+  const other = { origin: 'a', fromSeq: 2, toSeq: 2, compare: true }
+  t.strictSame(await b.ledger.learn(lie, from), { kind: 'new', want: other }, 'a fork or a lie: fetch it')
   for (const wrong of [
     { ...head, origin: 'A' },
     { ...head, seq: 0 },
@@ -146,9 +153,11 @@ t.test('keeping only its own chain, a node remembers what each origin said of it
   const root = t.testdir()
   const b = await openNode({ path: root, nodeId: 'b', deviceKey: keys.b, keys, keep: 'own' })
   const head = { origin: 'a', seq: 7, id: new Uint8Array(32).fill(1) }
-  t.equal(await b.ledger.learn({ ...head, seq: 2 ** 50 }, { nodeId: 'c' }), undefined)
+  t.strictSame(await b.ledger.learn({ ...head, seq: 2 ** 50 }, { nodeId: 'c' }), { kind: 'new' })
   t.strictSame(b.ledger.heads(), [], 'hearsay is not remembered')
-  t.equal(await b.ledger.learn(head, from), undefined, 'and nothing is fetched')
+  t.strictSame(await b.ledger.learn(head, from), { kind: 'new' }, 'and nothing is fetched')
+  t.strictSame(await b.ledger.learn(head, from), { kind: 'known' }, 'once')
+  t.strictSame(await b.ledger.learn({ ...head, seq: 3 }, { nodeId: 'c' }), { kind: 'known' }, 'old hearsay')
   await b.ledger.learn({ ...head, seq: 3 }, from)
   t.strictSame(b.ledger.heads(), [head], 'the highest')
   const one = await block(1, new Uint8Array(32))
@@ -190,16 +199,21 @@ t.test('the port turns errors into verdicts', async (t) => {
   const seen: unknown[] = []
   const port: ChainPort = ledgerPort(b.ledger, (error) => seen.push(error))
   const sender = { road: 'catch-up', nodeId: 'a' } as const
+  const start = { origin: 'a', fromSeq: 1 }
   const head = a.ledger.head('a')
   if (head === undefined) throw new Error('a head')
-  t.match(await port.learn(head, sender), { fromSeq: 1, toSeq: 3 })
-  t.equal(await port.receive('a', blocks.slice(1), sender), 'ignore')
-  t.equal(await port.receive('a', [Uint8Array.of(0)], sender), 'reject')
-  t.equal(await port.receive('a', blocks, sender), 'accept')
+  t.match(await port.learn(head, sender), { kind: 'new', want: { fromSeq: 1, toSeq: 3 } })
+  t.equal(await port.receive({ origin: 'a', fromSeq: 2 }, blocks.slice(1), sender), 'ignore')
+  t.equal(await port.receive(start, [Uint8Array.of(0)], sender), 'reject')
+  t.equal(await port.receive(start, blocks.slice(1), sender), 'reject', 'it begins elsewhere')
+  t.equal(await port.receive(start, blocks, sender), 'accept')
+  t.equal(await port.receive({ origin: 'a', fromSeq: 4 }, blocks.slice(0, 1), sender), 'reject', 'no step back')
   t.strictSame(await port.read('a', 2, 1), [blocks[1]])
   t.strictSame(await port.heads(), [head])
-  t.equal(await port.learn({ ...head, seq: -1 }, sender), undefined)
-  t.match(seen, [{ code: 'LEDGER_BLOCK_GAP' }, { code: 'LEDGER_BLOCK_MALFORMED' }, { code: 'LEDGER_HEAD_MALFORMED' }])
+  t.strictSame(await port.learn({ ...head, seq: -1 }, sender), { kind: 'malformed' })
+  const codes = seen.map((error) => (error as { code: string }).code)
+  const refused = ['LEDGER_BLOCK_MALFORMED', 'LEDGER_BLOCK_LINK', 'LEDGER_BLOCK_LINK', 'LEDGER_HEAD_MALFORMED']
+  t.strictSame(codes, ['LEDGER_BLOCK_GAP', ...refused])
 })
 
 t.test('blocks in any pieces and order end in the same chain or a catalogued refusal', async (t) => {

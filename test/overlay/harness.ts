@@ -33,9 +33,11 @@ import {
   type AdmissionSink,
   type BucketDigest,
   type ChainHead,
+  type ChainPlace,
   type ChainPort,
-  type ChainWant,
   createOverlay,
+  type IdPage,
+  type LearnedHead,
   type Overlay,
   type OverlayOptions,
   type PrefixDigest,
@@ -74,7 +76,7 @@ export class MemoryRecords implements RecordPort {
     const id = idOf(record)
     const key = toHex(id)
     if (this.held.has(key)) return
-    const bucket = Math.floor(uintFromBytes(record.subarray(0, 8)) / HOUR_MS)
+    const bucket = bucketOf(record)
     this.held.set(key, { id, record })
     const held = this.#byBucket.get(bucket)
     if (held === undefined) this.#byBucket.set(bucket, [{ id, record }])
@@ -83,7 +85,8 @@ export class MemoryRecords implements RecordPort {
 
   async receive(record: Uint8Array, from: Sender): Promise<Verdict> {
     this.received.push({ record, from })
-    if (this.held.has(toHex(idOf(record)))) return 'ignore'
+    if (this.held.has(toHex(idOf(record)))) return 'duplicate'
+    if (from.bucket !== undefined && from.bucket !== bucketOf(record)) return 'reject'
     const verdict = await this.judge(record, from)
     if (verdict === 'accept') this.keep(new Uint8Array(record))
     return verdict
@@ -102,12 +105,14 @@ export class MemoryRecords implements RecordPort {
     return [...groups].map(([prefix, held]) => ({ prefix, ...digestOf(held) }))
   }
 
-  async ids(bucket: number, prefix?: number): Promise<readonly Uint8Array[]> {
+  async ids(bucket: number, { prefix, after, limit }: IdPage): Promise<readonly Uint8Array[]> {
     const held = this.#byBucket.get(bucket) ?? []
     return held
       .map(({ id }) => id)
       .filter((id) => prefix === undefined || id[0] === prefix)
+      .filter((id) => after === undefined || compareBytes(id, after) > 0)
       .sort(compareBytes)
+      .slice(0, limit)
   }
 
   async missing(ids: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
@@ -121,6 +126,10 @@ export class MemoryRecords implements RecordPort {
   async chainsFor(): Promise<readonly (readonly Uint8Array[])[]> {
     return [[utf8('leaf'), utf8('root')]]
   }
+}
+
+function bucketOf(record: Uint8Array): number {
+  return Math.floor(uintFromBytes(record.subarray(0, 8)) / HOUR_MS)
 }
 
 function digestOf(held: readonly Held[]): { count: number; digest: Uint8Array } {
@@ -158,21 +167,22 @@ export class MemoryChains implements ChainPort {
     return [...this.held].map(([origin, chain]) => headOf(origin, chain.length))
   }
 
-  async learn(head: ChainHead): Promise<ChainWant | undefined> {
+  async learn(head: ChainHead): Promise<LearnedHead> {
     this.learned.push(head)
     const height = this.held.get(head.origin)?.length ?? 0
-    if (!this.keeps || head.seq <= height) return undefined
-    return { origin: head.origin, fromSeq: height + 1, toSeq: head.seq }
+    if (head.seq <= height) return { kind: 'known' }
+    if (!this.keeps) return { kind: 'new' }
+    return { kind: 'new', want: { origin: head.origin, fromSeq: height + 1, toSeq: head.seq } }
   }
 
   async read(origin: string, fromSeq: number, maxCount: number): Promise<readonly Uint8Array[]> {
     return (this.held.get(origin) ?? []).slice(fromSeq - 1, fromSeq - 1 + maxCount)
   }
 
-  async receive(origin: string, blocks: readonly Uint8Array[]): Promise<Verdict> {
+  async receive({ origin, fromSeq }: ChainPlace, blocks: readonly Uint8Array[]): Promise<Verdict> {
     const chain = this.held.get(origin) ?? []
-    const fits = (block: Uint8Array) => {
-      const seq = Number(new TextDecoder().decode(block).split('/')[1])
+    const fits = (block: Uint8Array, at: number) => {
+      const seq = fromSeq + at
       if (!equalBytes(block, blockOf(origin, seq))) return false
       if (seq === chain.length + 1) chain.push(block)
       return true

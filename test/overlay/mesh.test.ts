@@ -48,7 +48,7 @@ function recordPort(mesh: TestMesh, store: RecordStore): RecordPort {
     async receive(record): Promise<Verdict> {
       try {
         const verified = await verify({ record, trust, clock }, { provider: mesh.provider, paths })
-        return (await store.admit(verified, clock.now())) ? 'accept' : 'ignore'
+        return (await store.admit(verified, clock.now())) ? 'accept' : 'duplicate'
       } catch (error) {
         return isGapmeshError(error) && error.action === 'reject' ? 'reject' : 'ignore'
       }
@@ -58,7 +58,7 @@ function recordPort(mesh: TestMesh, store: RecordStore): RecordPort {
     },
     buckets: async () => store.buckets(),
     prefixes: async (bucket) => store.prefixes(bucket),
-    ids: async (bucket, prefix) => store.ids(bucket, prefix),
+    ids: async (bucket, page) => store.ids(bucket, page),
     missing: (ids) => store.missing(ids),
     read: (ids) => store.read(ids),
     chainsFor: (ids) => store.chainsFor(ids),

@@ -17,7 +17,6 @@ import {
   type RecordSignature,
   type RecordType,
 } from '../../records/index.ts'
-import { CborReader } from '../../records/reader.ts'
 
 const fill = (length: number, byte = 1) => new Uint8Array(length).fill(byte)
 
@@ -310,28 +309,4 @@ t.test('the id covers the content and not the signatures', async (t) => {
 t.test('ledger types have no end', async (t) => {
   t.equal(expiryOf(CONTENT), CONTENT.createdAtMs + CONTENT.lifetimeMs)
   t.equal(expiryOf({ ...CONTENT, type: 'seal', lifetimeMs: 0 }), undefined)
-})
-
-t.test('the reader and the general decoder agree on every number', async (t) => {
-  fc.assert(
-    fc.property(fc.uint8Array({ minLength: 1, maxLength: 9 }), (bytes) => {
-      const read = (from: () => CborValue) => {
-        try {
-          return from()
-        } catch {
-          return undefined
-        }
-      }
-      const general = read(() => decodeCbor(bytes, { maxBytes: 9 }))
-      const own = read(() => {
-        const reader = new CborReader(bytes, (what) => RECORDS_ERRORS.create('RECORDS_MALFORMED', { detail: what }))
-        const value = reader.int('number')
-        reader.end('end')
-        return value
-      })
-      return own === (typeof general === 'number' ? general : undefined)
-    }),
-    { numRuns: 3_000 },
-  )
-  t.pass('they do')
 })

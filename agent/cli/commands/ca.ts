@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
+import { MAX_TOKEN_VALID_MS } from '../../limits.ts'
 import type { CaInitOptions, CaServeOptions, CaTokenOptions } from '../actions.ts'
-import { parseDuration } from '../parse.ts'
+import { parseDurationUpTo, parseLabel } from '../parse.ts'
 import { type CommandRunner, examples, withCommonOptions } from '../runner.ts'
 import { keystoreOptions, withKeystoreOptions } from './keystore-options.ts'
 
@@ -25,7 +26,7 @@ function withCaOptions(command: Command): Command {
 
 function registerInit(ca: Command, runner: CommandRunner): void {
   const init = withCaOptions(ca.command('init').description('make the root of a new mesh in --home'))
-    .requiredOption('--mesh <label>', 'name of the mesh: a DNS label')
+    .requiredOption('--mesh <label>', 'name of the mesh: a DNS label', parseLabel)
     .addHelpText('after', examples('gapmesh ca init --mesh north-grid --home ./ca'))
     .action(() => {
       const { mesh } = init.opts<CaInitOptions>()
@@ -35,10 +36,10 @@ function registerInit(ca: Command, runner: CommandRunner): void {
 
 function registerToken(ca: Command, runner: CommandRunner): void {
   const token = withCaOptions(ca.command('token').description('make a token that enrols one node, once'))
-    .option('--node-id <label>', 'the only node_id it enrols (default: any)')
+    .option('--node-id <label>', 'the only node_id it enrols (default: any)', parseLabel)
     .addOption(
-      new Option('--valid-for <duration>', 'how long it is valid: 15m, 24h')
-        .argParser(parseDuration)
+      new Option('--valid-for <duration>', 'how long it is valid, at most 30d: 15m, 24h')
+        .argParser(parseDurationUpTo(MAX_TOKEN_VALID_MS))
         .default(DEFAULT_VALIDITY_MS, '1h'),
     )
     .addHelpText('after', examples('gapmesh ca token --home ./ca --node-id sensor-1 --valid-for 15m'))

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { NodeEnrollOptions } from '../actions.ts'
-import { collect } from '../parse.ts'
+import { collect, parseLabel } from '../parse.ts'
 import { type CommandRunner, examples, withCommonOptions } from '../runner.ts'
 import { keystoreOptions, withKeystoreOptions } from './keystore-options.ts'
 
@@ -20,7 +20,7 @@ function registerEnroll(node: Command, runner: CommandRunner): void {
   const enroll = node.command('enroll').description('make keys and get a certificate from the mesh CA')
   withKeystoreOptions(withCommonOptions(enroll))
     .requiredOption('--ca <url>', 'where the CA answers, such as https://ca.example:8443')
-    .requiredOption('--node-id <label>', 'name of this node in the mesh: a DNS label')
+    .requiredOption('--node-id <label>', 'name of this node in the mesh: a DNS label', parseLabel)
     .option('--token-file <file>', 'file that holds the enrolment token (else GAPMESH_TOKEN, else the terminal asks)')
     .option('--address <multiaddr>', 'where other nodes can dial this one (repeatable)', collect)
     .addHelpText(

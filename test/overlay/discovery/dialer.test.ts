@@ -1,10 +1,11 @@
+import { multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import t from 'tap'
 import { SimulatedClock, SimulatedRandom, silentLogger } from '../../../core/index.ts'
 import { backoffMs } from '../../../overlay/backoff.ts'
 import { Dialer, type DialTarget } from '../../../overlay/discovery/dialer.ts'
-import { mdnsServiceTag } from '../../../overlay/discovery/mdns.ts'
-import { MAX_DIAL_TARGETS } from '../../../overlay/limits.ts'
+import { isLocal, mdnsServiceTag } from '../../../overlay/discovery/mdns.ts'
+import { MAX_DIAL_TARGETS, MAX_FOUND_ADDRESSES, MAX_FOUND_TARGETS } from '../../../overlay/limits.ts'
 
 t.test('the delay doubles up to its maximum, and its upper half is random', async (t) => {
   const options = { baseMs: 1_000, maxMs: 300_000 }
@@ -49,11 +50,11 @@ function setUp() {
   return { clock, dials, connected, reachable, dialer, setRoom }
 }
 
-const permanent = { peerKey: undefined, addresses: ['/a'], permanent: true }
+const configured = { peerKey: undefined, addresses: ['/a'], source: 'configured' as const }
 
 t.test('a configured address is dialled for ever, ever more slowly, and again after a loss', async (t) => {
   const { clock, dials, connected, reachable, dialer } = setUp()
-  dialer.add(permanent)
+  dialer.add(configured)
   await clock.advance(600_000)
   t.ok(dials.length > 8 && dials.length < 30, `${dials.length} dials in ten minutes`)
   reachable.set('/a', 'p')
@@ -71,7 +72,7 @@ t.test('a configured address is dialled for ever, ever more slowly, and again af
 
 t.test('a peer that was only met is given up', async (t) => {
   const { clock, dials, dialer } = setUp()
-  dialer.add({ peerKey: 'q', addresses: ['/q'], permanent: false })
+  dialer.add({ peerKey: 'q', addresses: ['/q'], source: 'met' })
   await clock.advance(600_000)
   t.equal(dials.length, 4)
   t.equal(dialer.size, 0)
@@ -81,8 +82,8 @@ t.test('a peer that was only met is given up', async (t) => {
 t.test('a full node dials configured peers only', async (t) => {
   const { clock, dials, dialer, setRoom } = setUp()
   setRoom(false)
-  dialer.add({ peerKey: 'q', addresses: ['/q'], permanent: false })
-  dialer.add(permanent)
+  dialer.add({ peerKey: 'q', addresses: ['/q'], source: 'met' })
+  dialer.add(configured)
   await clock.advance(0)
   t.same(
     dials.map(({ target }) => target.addresses[0]),
@@ -92,29 +93,76 @@ t.test('a full node dials configured peers only', async (t) => {
 
 t.test('a peer that connected by itself is not dialled; a known one takes new addresses', async (t) => {
   const { clock, dials, connected, dialer } = setUp()
-  dialer.add({ peerKey: 'q', addresses: ['/q1'], permanent: false }, 1_000)
+  dialer.add({ peerKey: 'q', addresses: ['/q1'], source: 'met' }, 1_000)
   connected.add('q')
   dialer.connected('q')
   await clock.advance(5_000)
   t.equal(dials.length, 0)
   connected.delete('q')
-  dialer.add({ peerKey: 'q', addresses: ['/q2'], permanent: false })
+  dialer.add({ peerKey: 'q', addresses: ['/q2'], source: 'met' })
   await clock.advance(0)
   t.same(dials[0]?.target.addresses, ['/q2', '/q1'])
   dialer.stop()
   t.equal(clock.pendingTimers, 0)
 })
 
-t.test('targets are bounded: failing ones make room', async (t) => {
+t.test('targets are bounded: failing ones make room, configured ones always fit', async (t) => {
   const { clock, dialer } = setUp()
   for (let at = 0; at < MAX_DIAL_TARGETS + 10; at += 1) {
-    dialer.add({ peerKey: `n${at}`, addresses: [`/${at}`], permanent: false })
+    dialer.add({ peerKey: `n${at}`, addresses: [`/${at}`], source: 'met' })
   }
   t.equal(dialer.size, MAX_DIAL_TARGETS)
+  dialer.add(configured)
+  t.equal(dialer.size, MAX_DIAL_TARGETS + 1)
   await clock.advance(0)
-  dialer.add(permanent)
-  t.equal(dialer.size, MAX_DIAL_TARGETS)
+  dialer.add({ peerKey: 'late', addresses: ['/late'], source: 'met' })
+  t.equal(dialer.size, MAX_DIAL_TARGETS + 1)
   dialer.stop()
+})
+
+t.test('what multicast DNS says takes nothing from a configured address', async (t) => {
+  const { clock, dials, dialer } = setUp()
+  dialer.add({ peerKey: 'relay', addresses: ['/relay'], source: 'configured' })
+  for (let round = 0; round < 10; round += 1) {
+    const addresses = Array.from({ length: 8 }, (_, at) => `/junk/${round}/${at}`)
+    dialer.add({ peerKey: 'relay', addresses, source: 'found' })
+  }
+  await clock.advance(3_600_000)
+  const own = dials.filter(({ target }) => target.addresses.includes('/relay'))
+  t.ok(own.length > 30, `${own.length} dials of the configured address in an hour`)
+  for (const { target } of own) t.same(target.addresses, ['/relay'])
+  const most = Math.max(...dials.map(({ target }) => target.addresses.length))
+  t.equal(most, MAX_FOUND_ADDRESSES)
+  dialer.stop()
+})
+
+t.test('peers that multicast DNS names are bounded apart, and push out nobody that was met', async (t) => {
+  const { clock, dialer, dials } = setUp()
+  dialer.add({ peerKey: 'met', addresses: ['/met'], source: 'met' })
+  const flood = (from: number) => {
+    for (let at = from; at < from + 2 * MAX_FOUND_TARGETS; at += 1) {
+      dialer.add({ peerKey: `f${at}`, addresses: [`/${at}`], source: 'found' })
+    }
+  }
+  flood(0)
+  t.equal(dialer.size, MAX_FOUND_TARGETS + 1)
+  await clock.advance(0)
+  flood(10_000)
+  t.equal(dialer.size, MAX_FOUND_TARGETS + 1)
+  t.ok(dialer.disconnected('met'), 'still known')
+  t.equal(dials.filter(({ target }) => target.source === 'met').length, 1)
+  dialer.stop()
+})
+
+t.test('only addresses of this machine, this link and private networks are taken from multicast DNS', async (t) => {
+  const local = ['/ip4/10.1.2.3', '/ip4/172.31.0.1', '/ip4/192.168.7.7', '/ip4/169.254.1.1', '/ip4/127.0.0.1']
+  local.push('/ip6/::1', '/ip6/fe80::1', '/ip6zone/eth0/ip6/fe80::1', '/ip6/fd00::5')
+  const foreign = ['/ip4/198.51.100.7', '/ip4/172.32.0.1', '/ip4/8.8.8.8', '/ip6/2001:db8::1', '/dns4/example.org']
+  for (const host of local) t.ok(isLocal(multiaddr(`${host}/tcp/4001`)), host)
+  for (const host of foreign) t.notOk(isLocal(multiaddr(`${host}/tcp/4001`)), host)
+  t.notOk(isLocal(multiaddr('/ip4/10.1.2.3/udp/4001')), 'no transport of this mesh')
+  const relay = '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA'
+  t.notOk(isLocal(multiaddr(`/ip4/10.1.2.3/tcp/4001/p2p/${relay}/p2p-circuit`)), 'no way through others')
 })
 
 t.test('each mesh has an mDNS service of its own, short enough for a label', async (t) => {

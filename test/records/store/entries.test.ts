@@ -76,7 +76,13 @@ t.test('values', async (t) => {
       readHead,
       { sequence: 9, createdAtMs: 258 },
     ],
-    ['refusal', writeRefusal('X_Y', 258), `0000000000000102${toHex(utf8('X_Y'))}`, readRefusal, { untilMs: 258 }],
+    [
+      'refusal',
+      writeRefusal('X_Y', 258),
+      `0000000000000102${toHex(utf8('X_Y'))}`,
+      readRefusal,
+      { code: 'X_Y', untilMs: 258 },
+    ],
     [
       'root',
       writeCertificate(fromHex('30'), undefined),

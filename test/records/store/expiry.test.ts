@@ -1,14 +1,17 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { SimulatedClock, silentLogger } from '../../../core/index.ts'
-import { type Database, ROOM } from '../../../core/store/index.ts'
+import { ROOM } from '../../../core/store/index.ts'
 import { EXPIRY_BATCH, MAX_EXPIRY_SLEEP_MS } from '../../../records/limits.ts'
 import { Chains } from '../../../records/store/chains.ts'
 import { ExpiryTimer } from '../../../records/store/expiry-timer.ts'
 import { openRecordStore } from '../../../records/store/index.ts'
 import { DAY_MS, makeScene, NOW_MS } from '../scene.ts'
+import { failing } from './failing.ts'
 import { series, unsigned } from './fake-records.ts'
 import { all, type OpenStore, openAt } from './open.ts'
+
+const HOUR_MS = 3_600_000
 
 /** Lets the disk finish what a timer started. */
 async function until(condition: () => boolean): Promise<void> {
@@ -70,24 +73,14 @@ t.test('a removal that failed is tried again, also when it had reached the disk 
   for (const reaches of [true, false]) {
     const { database, close } = await openAt(join(t.testdir(), String(reaches)))
     const clock = new SimulatedClock(NOW_MS)
-    let failing = true
-    const fails: Database = {
-      room: (prefix) => database.room(prefix),
-      close: () => database.close(),
-      pendingCommits: 0,
-      async commit(operations) {
-        const fail = failing && operations.some(({ type }) => type === 'del')
-        if (!fail || reaches) await database.commit(operations)
-        if (fail) throw new Error('disk full')
-      },
-    }
+    const fails = failing(database)
     const store = await openRecordStore({}, { database: fails, clock, logger: silentLogger() })
     const record = unsigned({ lifetimeMs: 1_000 })
     await store.admit(record, NOW_MS)
+    fails.failures.push(reaches ? 'reached' : 'lost')
     await clock.advance(1_000)
     await until(() => clock.pendingTimers === 1)
     t.match(store.counts(), { records: 1, expired: 0 })
-    failing = false
     await clock.advance(60_000)
     await until(() => store.counts().expired === 1)
     t.match(store.counts(), { records: 0, bytes: 0 })
@@ -106,11 +99,69 @@ t.test('a record that reached the disk although its commit failed still expires'
   await store.admit(unsigned({ sequence: 1, lifetimeMs: 2_000 }), NOW_MS)
   t.equal(store.counts().records, 1)
   await clock.advance(2_000)
-  await until(() => store.counts().expired === 2)
+  await until(() => store.counts().expired === 1)
   t.match(store.counts(), { records: 0, bytes: 0 })
   t.match(await store.check(), { ok: true, records: 0 })
   await close()
 })
+
+t.test('a record that only a failed commit left expires like any other, and was never counted', async (t) => {
+  const open = await openAt(t.testdir())
+  const { store, database, clock, close } = open
+  await store.admit(unsigned({ sequence: 1, lifetimeMs: 1_000 }), NOW_MS)
+  const admission = store.admitOperations(unsigned({ lifetimeMs: 1_000 }), NOW_MS)
+  await database.commit(admission?.operations ?? [])
+  admission?.failed()
+  await clock.advance(1_000)
+  await until(() => store.counts().expired === 1)
+  t.match(store.counts(), { records: 0, bytes: 0 })
+  t.same(await indexEntries(open), [1, 0, 0])
+  await close()
+})
+
+t.test('nothing is removed while the clock is ahead of the time that has passed', async (t) => {
+  const { store, clock, close } = await openAt(t.testdir())
+  const records = [unsigned({ lifetimeMs: 10 * HOUR_MS }), unsigned({ sequence: 1, lifetimeMs: 30 * DAY_MS })]
+  for (const record of records) await store.admit(record, NOW_MS)
+  clock.jumpTo(NOW_MS + 365 * DAY_MS)
+  for (let hour = 0; hour < 3; hour += 1) {
+    await clock.advance(HOUR_MS)
+    await until(() => clock.pendingTimers === 1)
+  }
+  t.match(store.counts(), { records: 2, expired: 0 })
+  clock.jumpTo(NOW_MS + 3 * HOUR_MS)
+  await clock.advance(HOUR_MS)
+  await until(() => clock.pendingTimers === 1)
+  t.equal(store.counts().expired, 0)
+  await clock.advance(6 * HOUR_MS)
+  await until(() => store.counts().expired === 1 && clock.pendingTimers === 1)
+  t.equal(store.counts().records, 1)
+  clock.jumpTo(NOW_MS + 30 * DAY_MS)
+  await clock.advance(HOUR_MS)
+  await until(() => clock.pendingTimers === 1)
+  t.equal(store.counts().records, 1, 'a second jump is noticed too')
+  await close()
+  t.equal(clock.pendingTimers, 0)
+})
+
+t.test(
+  'a clock that was ahead when the store was opened, or is off by less than an hour, is taken as it is',
+  async (t) => {
+    const { store, clock, close } = await openAt(t.testdir(), { clock: new SimulatedClock(NOW_MS + DAY_MS) })
+    await store.admit(unsigned({ lifetimeMs: 2 * DAY_MS }), NOW_MS)
+    clock.jumpTo(NOW_MS)
+    await clock.advance(2 * DAY_MS - 1)
+    t.equal(store.counts().expired, 0)
+    await clock.advance(1)
+    await until(() => store.counts().expired === 1)
+    await store.admit(unsigned({ sequence: 1, lifetimeMs: 3 * DAY_MS }), NOW_MS)
+    clock.jumpTo(NOW_MS + 3 * DAY_MS) // a day ahead of before; as far as when the store was opened
+    await clock.advance(HOUR_MS)
+    await until(() => store.counts().expired === 2)
+    t.equal(store.counts().records, 0)
+    await close()
+  },
+)
 
 t.test('one timer for the earliest of many times, also when the wall clock jumps', async (t) => {
   const clock = new SimulatedClock(NOW_MS)
@@ -135,6 +186,15 @@ t.test('one timer for the earliest of many times, also when the wall clock jumps
   t.equal(fired.length, 2, 'a clock set back delays')
   await clock.advance(DAY_MS)
   t.equal(fired.length, 3)
+  timer.schedule(NOW_MS + 2 * DAY_MS)
+  timer.retry(1_000)
+  timer.schedule(NOW_MS)
+  t.equal(clock.pendingTimers, 1)
+  clock.jumpTo(NOW_MS - 2 * DAY_MS)
+  await clock.advance(999)
+  t.equal(fired.length, 3)
+  await clock.advance(1)
+  t.equal(fired.length, 4, 'a retry comes in its time, whatever the clock says')
   timer.schedule(NOW_MS + 2 * DAY_MS)
   timer.stop()
   t.equal(clock.pendingTimers, 0)

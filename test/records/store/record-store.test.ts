@@ -1,5 +1,5 @@
 import t from 'tap'
-import { compareBytes, concatBytes, SimulatedRandom, utf8 } from '../../../core/index.ts'
+import { compareBytes, concatBytes, SimulatedClock, utf8 } from '../../../core/index.ts'
 import { ROOM } from '../../../core/store/index.ts'
 import { sha256 } from '../../../crypto/index.ts'
 import { type CheckedRecord, verify } from '../../../records/index.ts'
@@ -157,16 +157,18 @@ t.test('digests over sorted ids by hour and by first byte, followed by every cha
     .map(({ id }) => id)
     .sort(compareBytes)
   t.same(buckets[0]?.digest, sha256(concatBytes(...inFirst)))
-  t.same(store.ids(first), inFirst)
+  const limit = 1_000
+  t.same(store.ids(first, { limit }), inFirst)
+  t.same(store.ids(first, { after: inFirst[9], limit: 5 }), inFirst.slice(10, 15))
   const prefix = inFirst[0]?.[0] ?? 0
   const withPrefix = inFirst.filter((id) => id[0] === prefix)
-  t.same(store.ids(first, prefix), withPrefix)
+  t.same(store.ids(first, { prefix, limit }), withPrefix)
   t.same(store.prefixes(first)[0], { prefix, count: withPrefix.length, digest: sha256(concatBytes(...withPrefix)) })
   t.equal(
     store.prefixes(first).reduce((sum, { count }) => sum + count, 0),
     120,
   )
-  t.same([store.prefixes(1), store.ids(1)], [[], []], 'an hour without records')
+  t.same([store.prefixes(1), store.ids(1, { limit })], [[], []], 'an hour without records')
 
   const late = unsigned({ sequence: 1_000, createdAtMs: NOW_MS + 1 })
   await store.admit(late, NOW_MS)
@@ -174,7 +176,7 @@ t.test('digests over sorted ids by hour and by first byte, followed by every cha
   t.same(changed?.digest, sha256(concatBytes(...[...inFirst, late.id].sort(compareBytes))))
   t.same(same, buckets[1])
   const latePrefix = store.prefixes(first).find((entry) => entry.prefix === late.id[0])
-  t.same(latePrefix?.digest, sha256(concatBytes(...store.ids(first, late.id[0]))))
+  t.same(latePrefix?.digest, sha256(concatBytes(...store.ids(first, { prefix: late.id[0], limit }))))
   await close()
 })
 
@@ -182,53 +184,12 @@ t.test('catch-up asks for what is neither held nor refused, and reads what is he
   const { store, close, clock } = await openAt(t.testdir())
   const [held, refused, unknown] = series(3) as [CheckedRecord, CheckedRecord, CheckedRecord]
   await store.admit(held, NOW_MS)
-  await store.refuse(refused.id, 'RECORDS_REVOKED', NOW_MS + 1_000)
+  store.refuse(refused.id, 'RECORDS_REVOKED', NOW_MS + 1_000)
   const ids = [held.id, refused.id, unknown.id]
   t.same(await store.missing(ids), [unknown.id])
   t.same(await store.read(ids), [held.bytes])
   await clock.advance(1_000)
   t.same(await store.missing(ids), [refused.id, unknown.id], 'refusals are forgotten in time')
-  await close()
-})
-
-t.test('refused ids survive a restart and are bounded', async (t) => {
-  const path = t.testdir()
-  const random = new SimulatedRandom(2)
-  const ids = Array.from({ length: 6 }, () => random.bytes(32))
-  const first = await openAt(path, { maxRefusedIds: 5 })
-  for (const [at, id] of ids.entries()) await first.store.refuse(id, 'RECORDS_EXPIRED', NOW_MS + 1_000 + at)
-  t.same(
-    ids.map((id) => first.store.isRefused(id)),
-    [false, true, true, true, true, true],
-    'the oldest went',
-  )
-  t.equal(first.store.counts().refused, 5)
-  await first.close()
-  const again = await openAt(path, { maxRefusedIds: 5 })
-  t.same(
-    ids.map((id) => again.store.isRefused(id)),
-    [false, true, true, true, true, true],
-  )
-  await again.clock.advance(1_002)
-  await again.close()
-  const later = await openAt(path, { maxRefusedIds: 5, clock: again.clock })
-  t.equal(later.store.counts().refused, 3, 'what is past is not read again')
-  t.equal((await all(later.database.room(ROOM.recordsRefused).keys())).length, 3)
-  await later.close()
-})
-
-t.test('a refusal that passes, or may be about the signatures that the id leaves out, is not remembered', async (t) => {
-  const { store, close } = await openAt(t.testdir())
-  for (const code of [
-    'RECORDS_SIGNATURE',
-    'RECORDS_POLICY',
-    'RECORDS_SIGNATURE_SET',
-    'RECORDS_FROM_FUTURE',
-    'RECORDS_CERTIFICATE_UNKNOWN',
-  ]) {
-    await store.refuse(new Uint8Array(32), code, NOW_MS + DAY_MS)
-  }
-  t.equal(store.isRefused(new Uint8Array(32)), false)
   await close()
 })
 
@@ -293,6 +254,38 @@ t.test('a check finds what does not fit together', async (t) => {
   ])
   t.same(await store.check(), { ok: false, records: 4, missing: 0, damaged: 1, unindexed: 1, dangling: 2 })
   await close()
+})
+
+t.test('a store that is opened to be read changes nothing, whatever the clock says', async (t) => {
+  const path = t.testdir()
+  const [short, long] = [unsigned({ lifetimeMs: 1_000 }), unsigned({ sequence: 1 })]
+  const refused = new Uint8Array(32)
+  const first = await openAt(path)
+  for (const record of [short, long]) await first.store.admit(record, NOW_MS)
+  first.store.refuse(refused, 'RECORDS_REVOKED', NOW_MS + 1_000)
+  await first.close()
+  const everything = async ({ database }: Pick<typeof first, 'database'>) =>
+    Promise.all(Object.values(ROOM).map(async (prefix) => all(database.room(prefix).entries())))
+
+  const clock = new SimulatedClock(NOW_MS + 40 * DAY_MS)
+  const looking = await openAt(path, { clock, readOnly: true })
+  const before = await everything(looking)
+  t.equal(clock.pendingTimers, 0)
+  t.match(looking.store.counts(), { records: 2, refused: 0 })
+  t.match(await looking.store.check(), { ok: true, records: 2 })
+  t.equal((await all(looking.store.list())).length, 2)
+  looking.store.refuse(refused, 'RECORDS_REVOKED', clock.now() + 1_000)
+  await t.rejects(looking.store.admit(unsigned({ sequence: 2 }), NOW_MS), TypeError)
+  t.throws(() => looking.store.admitOperations(unsigned({ sequence: 2 }), NOW_MS), TypeError)
+  await t.rejects(looking.store.putChain([]), TypeError)
+  await clock.advance(HOUR_MS)
+  await looking.store.close()
+  t.same(await everything(looking), before)
+  await looking.database.close()
+
+  const again = await openAt(path)
+  t.match(again.store.counts(), { records: 2, refused: 1 })
+  await again.close()
 })
 
 t.test('unknown options are refused', async (t) => {

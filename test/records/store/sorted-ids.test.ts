@@ -36,6 +36,40 @@ t.test('behaves as a sorted set', async (t) => {
   t.pass('on random steps')
 })
 
+t.test('pages follow each other, within a first byte or not', async (t) => {
+  const limits = fc.integer({ min: 1, max: 40 })
+  const prefixes = fc.option(fc.constantFrom(0, 85, 1, 255), { nil: undefined })
+  fc.assert(
+    fc.property(fc.array(arbitraryId, { maxLength: 200 }), prefixes, limits, (some, prefix, limit) => {
+      const ids = new SortedIds()
+      for (const id of some) ids.add(id)
+      const found: Uint8Array[] = []
+      for (;;) {
+        const page = ids.page({ prefix, after: found.at(-1), limit })
+        found.push(...page)
+        assert.ok(page.length <= limit)
+        if (page.length < limit) break
+      }
+      assert.deepEqual(concatBytes(...found), ids.bytes(prefix))
+    }),
+  )
+  const ids = new SortedIds()
+  const id = (first: number, last: number) => {
+    const bytes = new Uint8Array(32)
+    bytes[0] = first
+    bytes[31] = last
+    return bytes
+  }
+  for (const one of [id(1, 1), id(1, 2), id(2, 1)]) ids.add(one)
+  t.same(ids.page({ after: id(1, 0), limit: 9 }), [id(1, 1), id(1, 2), id(2, 1)], 'after an id that is not there')
+  t.same(ids.page({ prefix: 2, after: id(1, 1), limit: 9 }), [id(2, 1)], 'after an id below the first byte')
+  t.same(ids.page({ prefix: 1, after: id(2, 0), limit: 9 }), [], 'after an id above it')
+  t.same(ids.page({ limit: 0 }), [])
+  const [copy] = ids.page({ limit: 1 })
+  copy?.fill(0)
+  t.same(ids.page({ limit: 1 }), [id(1, 1)], 'pages are copies')
+})
+
 t.test('stays sorted over many chunks, and empties again', async (t) => {
   const random = new SimulatedRandom(1)
   const all = Array.from({ length: 5_000 }, () => random.bytes(32))
@@ -44,7 +78,30 @@ t.test('stays sorted over many chunks, and empties again', async (t) => {
   const sorted = [...all].sort(compareBytes)
   t.strictSame(ids.bytes(), concatBytes(...sorted))
   t.strictSame(ids.bytes(7), concatBytes(...sorted.filter((id) => id[0] === 7)))
+  t.strictSame(
+    concatBytes(...ids.page({ after: sorted[1_234], limit: 2_000 })),
+    concatBytes(...sorted.slice(1_235, 3_235)),
+  )
   t.ok(all.every((id) => ids.has(id)))
   t.ok(all.every((id) => ids.delete(id)))
   t.same([ids.count, ids.bytes().length], [0, 0])
+})
+
+t.test('a page of a large set costs like one of a small set', async (t) => {
+  const random = new SimulatedRandom(1)
+  const [small, large] = [new SortedIds(), new SortedIds()]
+  for (let at = 0; at < 100_000; at += 1) {
+    const id = random.bytes(32)
+    large.add(id)
+    if (at < 1_000) small.add(id)
+  }
+  const after = random.bytes(32)
+  const millisecondsOf = (ids: SortedIds) => {
+    const start = performance.now()
+    for (let round = 0; round < 200; round += 1) ids.page({ after, limit: 100 })
+    return performance.now() - start
+  }
+  for (const ids of [small, large]) millisecondsOf(ids)
+  const ratio = millisecondsOf(large) / millisecondsOf(small)
+  t.ok(ratio < 20, `a hundred times the ids, ${ratio.toFixed(1)} times the cost`)
 })

@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Test } from 'tap'
+import { loadConfig } from '../../agent/config/index.ts'
+import { type NodeHome, nodeHome, type RunningNode, startNode, writeIdentity } from '../../agent/index.ts'
+import { type Logger, silentLogger, systemClock, systemRandom } from '../../core/index.ts'
+import { createKeystore, unlockByKeyFile } from '../../crypto/store/index.ts'
+import { enrollNode, serveCa } from '../../enrollment/api/index.ts'
+import { makeTestCa, testDependencies } from '../helpers/ca.ts'
+
+/** The home of an enrolled node, below `parent`, and the file that opens its keystore. */
+export interface EnrolledHome {
+  readonly home: NodeHome
+  readonly keyFile: string
+}
+
+/** A directory that is gone after the test. */
+export async function temporaryDirectory(t: Test): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'gm-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
+
+/** Enrols `sensor-1` with a CA that lives as long as the test. */
+export async function enrolHome(t: Test, parent: string): Promise<EnrolledHome> {
+  const dependencies = testDependencies()
+  const { ca } = await makeTestCa(t, { home: join(parent, 'ca') })
+  const server = await serveCa({ ca, port: 0 }, dependencies)
+  const home = nodeHome(join(parent, 'sensor-1'))
+  const keyFile = join(parent, 'sensor-1.key')
+  const unlock = unlockByKeyFile({ path: keyFile })
+  const keystore = await createKeystore({ directory: home.keystore, unlock }, dependencies)
+  try {
+    const { token } = await ca.createToken({ nodeId: 'sensor-1' })
+    const { mesh, nodeId, path, chain, config } = await enrollNode({ keystore, url: server.url, token }, dependencies)
+    const rootFingerprint = path.chain.at(-1)?.fingerprint ?? new Uint8Array()
+    const { pseudonymEpoch } = config
+    await writeIdentity(home, { mesh, nodeId, rootFingerprint, pseudonymEpoch, bootstrapPeers: [], chain })
+  } finally {
+    keystore.close()
+    await server.close()
+  }
+  return { home, keyFile }
+}
+
+export interface StartOptions {
+  /** EVE log to follow. */
+  readonly eve?: string
+  readonly logger?: Logger
+}
+
+/** Starts the node of a home, alone and on loopback. */
+export async function startAlone(t: Test, at: EnrolledHome, options: StartOptions = {}): Promise<RunningNode> {
+  const { eve, logger = silentLogger() } = options
+  const flags = {
+    'mesh.listen': ['/ip4/127.0.0.1/tcp/0'],
+    'mesh.mdns': false,
+    'ingest.fold': false,
+    ...(eve !== undefined && { 'ingest.eve': [eve] }),
+  }
+  const config = await loadConfig({ home: at.home.directory, flags, env: {}, workingDirectory: '/' })
+  const unlock = unlockByKeyFile({ path: at.keyFile })
+  const node = await startNode(
+    { home: at.home, config, unlock },
+    { clock: systemClock(), random: systemRandom(), logger },
+  )
+  t.teardown(() => node.stop())
+  return node
+}
