@@ -158,6 +158,7 @@ export class OverlayNode implements Overlay {
       nodeIdOf: (key) => peers.get(key)?.nodeId,
       peerKeys: () => peers.keys(),
       busy: () => this.#gossip.busy,
+      announce: (head) => this.#gossip.announce(head),
       onCaughtUp: (key) => this.#caughtUp(key),
     })
   }

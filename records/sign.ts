@@ -1,7 +1,7 @@
 import { checkOptionKeys } from '../core/index.ts'
 import type { SignaturePolicy, SigningKey } from '../crypto/index.ts'
 import { checkBody, RECORD_BODIES, type RecordBodies } from './bodies.ts'
-import { externalAad, signatureHeader, sigStructure, writeFrame } from './cose.ts'
+import { externalAad, sigStructure, writeFrame } from './cose.ts'
 import { itemsOf, openRecord } from './record.ts'
 import type { CheckedRecord, RecordContent, RecordSignature, RecordSigner } from './types.ts'
 
@@ -26,17 +26,17 @@ export async function signRecord(
   checkOptionKeys('signRecord', options, ['policy', 'bodies'])
   const items = itemsOf(content)
   const keys = signingKeys(signer, options.policy)
-  const draft = openRecord(writeFrame(items, keys.map(blankSignature)))
-  const checked = checkBody(draft.record, options.bodies ?? RECORD_BODIES)
+  const { record, frame } = openRecord(writeFrame(items, keys.map(blankSignature)))
+  const checked = checkBody(record, options.bodies ?? RECORD_BODIES)
   const aad = externalAad(signer.mesh, signer.rootFingerprint)
-  const signatures = await Promise.all(
-    keys.map(async (key) => {
-      const { suite, keyId } = key.publicKey
-      const message = sigStructure(items, signatureHeader(suite.coseAlgorithm, keyId), aad)
-      return { coseAlgorithm: suite.coseAlgorithm, keyId, signature: await key.sign(message) }
-    }),
-  )
-  return { ...checked, bytes: writeFrame(items, signatures), signatures }
+  const signed = frame.signatures.map(async ({ protectedItem, signature }, at) => {
+    const made = await keys[at]?.sign(sigStructure(items, protectedItem, aad))
+    // The blank signatures are views into the record's bytes: each is written into its place.
+    if (made?.length !== signature.length) throw new TypeError('a key signs with the length of its suite')
+    signature.set(made)
+  })
+  await Promise.all(signed)
+  return checked
 }
 
 /** The keys that sign, classical half first. */

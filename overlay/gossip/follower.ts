@@ -1,16 +1,9 @@
-import type { Clock } from '../../core/index.ts'
 import type { Peer } from '../peers.ts'
 import type { ChainHead, ChainPort, ChainWant, Sender, Verdict } from '../ports.ts'
 import { decodeAnnouncement } from './announcement.ts'
 import type { Recovery } from './types.ts'
 
-export interface FollowerOptions {
-  /** Later than this after it came, an announcement is no longer passed on but made anew, in milliseconds. */
-  readonly maxAgeMs: number
-}
-
 export interface FollowerDependencies {
-  readonly clock: Clock
   readonly chains: ChainPort
   readonly recovery: Pick<Recovery, 'fetchBlocks'>
   /** Tells the mesh of a head in this node's own name. */
@@ -27,11 +20,9 @@ interface News {
  * than one step; and only once its blocks are here, so that whoever announces can also deliver.
  */
 export class HeadFollower {
-  readonly #options: FollowerOptions
   readonly #dependencies: FollowerDependencies
 
-  constructor(options: FollowerOptions, dependencies: FollowerDependencies) {
-    this.#options = options
+  constructor(dependencies: FollowerDependencies) {
     this.#dependencies = dependencies
   }
 
@@ -52,16 +43,15 @@ export class HeadFollower {
     return { later: this.#follow(news, { peer, from, isWhole }) }
   }
 
-  /** What came too late, or with heads that are no news, is announced anew by this node. */
+  /** News among heads that are none, or are not delivered, are announced anew by this node. */
   async #follow(
     news: readonly News[],
     { peer, from, isWhole }: { peer: Peer; from: Sender; isWhole: boolean },
   ): Promise<Verdict> {
-    const { clock, announce } = this.#dependencies
-    const startMs = clock.monotonic()
+    const { announce } = this.#dependencies
     const moved = await Promise.all(news.map((item) => this.#moves(item, peer.key, from)))
     const isComplete = moved.every((holds) => holds)
-    if (isComplete && isWhole && clock.monotonic() - startMs <= this.#options.maxAgeMs) return 'accept'
+    if (isComplete && isWhole) return 'accept'
     for (const [at, { head }] of news.entries()) if (moved[at]) announce(head)
     return isComplete ? 'duplicate' : 'ignore'
   }

@@ -74,7 +74,7 @@ export class Gossip {
       { windowMs: options.announceWindowMs },
       { clock, publish: (announcement) => void this.#send('microblock', announcement) },
     )
-    this.#follower = new HeadFollower(options, { ...dependencies, announce: (head) => this.#announcer.add(head) })
+    this.#follower = new HeadFollower({ ...dependencies, announce: (head) => this.#announcer.add(head) })
     this.#budget = new IgnoreBudget(BUDGET, { clock })
   }
 

@@ -20,7 +20,7 @@ export interface Answered {
 const READ_TOGETHER = 8
 
 /** Charged for each thing that is looked at, in bytes: near its size. */
-const COST = { id: 32, bucket: 64, head: 64, lookUp: 256 } as const
+const COST = { id: 32, bucket: 64, head: 64, lookUp: 256, digested: 4 } as const
 
 /** What a node tells others of what it holds. */
 export class Answers {
@@ -60,7 +60,9 @@ export class Answers {
     const summary = summarize(buckets)
     const isEqual = compareBytes(summary.root, root) === 0
     const eras = isEqual ? undefined : summary.eras.slice(-MAX_SYNC_ERAS)
-    return { answer: { kind: 'summary', eras }, costBytes: buckets.length * COST.bucket }
+    // The digest of the newest hour is made anew whenever a record came.
+    const newest = buckets.at(-1)?.count ?? 0
+    return { answer: { kind: 'summary', eras }, costBytes: buckets.length * COST.bucket + newest * COST.digested }
   }
 
   async #buckets(eras: readonly number[]): Promise<Answered> {

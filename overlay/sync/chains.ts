@@ -1,16 +1,23 @@
 import type { Clock } from '../../core/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
 import { MAX_BLOCKS_PER_ANSWER, MAX_WANTS_PER_CATCH_UP } from '../limits.ts'
-import type { ChainPort, ChainWant, Sender } from '../ports.ts'
+import type { ChainHead, ChainPort, ChainWant, Sender } from '../ports.ts'
+import type { ChainTurns } from './chain-turns.ts'
 import type { SyncClient } from './client.ts'
 
-export interface ChainPullDependencies {
+export interface WantDependencies {
   readonly clock: Clock
   readonly client: SyncClient
   readonly chains: ChainPort
   readonly from: Sender
   /** Told how many blocks the ledger took. */
   onBlocks(count: number): void
+}
+
+export interface ChainPullDependencies extends WantDependencies {
+  readonly turns: ChainTurns
+  /** Told of every chain that is held up to this head now. */
+  onMoved(head: ChainHead): void
 }
 
 /** How the fetching of one want ended: `complete`, `ended` by the peer or the ledger, `cut` for taking too long. */
@@ -41,18 +48,29 @@ export async function pullChains(dependencies: ChainPullDependencies): Promise<b
       if (want === undefined) continue
       if (wants === MAX_WANTS_PER_CATCH_UP) return true
       wants += 1
-      if ((await pullWant(want, dependencies)) === 'cut') left = true
+      if (!(await pullHead(head, want, dependencies))) left = true
     }
     after = heads.at(-1)?.origin
     if (!more || after === undefined) return left
   }
 }
 
+/** False when the chain is left for the next time: another peer is sending it, or it takes too long. */
+async function pullHead(head: ChainHead, want: ChainWant, dependencies: ChainPullDependencies): Promise<boolean> {
+  const { turns, chains, from, onMoved } = dependencies
+  await turns.giveWay()
+  if (!turns.isFree(want)) return false
+  const outcome = await turns.take(want, (rest) => pullWant(rest, dependencies))
+  const isHeld = outcome === 'complete' && !want.compare && (await chains.learn(head, from)).kind === 'known'
+  if (isHeld) onMoved(head)
+  return outcome !== 'cut'
+}
+
 /**
  * Fetches the blocks of one want, in order. Every answer has to move it on, and all of them have to come in time.
  * @throws OVERLAY_SYNC_REJECTED, OVERLAY_SYNC_UNEXPECTED and the codes of {@link SyncClient.ask}
  */
-export async function pullWant(want: ChainWant, dependencies: ChainPullDependencies): Promise<WantOutcome> {
+export async function pullWant(want: ChainWant, dependencies: WantDependencies): Promise<WantOutcome> {
   const { clock, client, chains, from } = dependencies
   const { origin } = want
   const untilMs = clock.monotonic() + WANT_TIMEOUT_MS

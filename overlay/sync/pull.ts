@@ -1,7 +1,8 @@
 import { type Clock, compareBytes, toHex } from '../../core/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
 import { MAX_ASKED_IDS, MAX_ERAS_PER_REQUEST, MAX_IDS_PER_REQUEST, MAX_UNDELIVERED_IDS } from '../limits.ts'
-import type { BucketDigest, ChainPort, RecordPort, Sender, Verdict } from '../ports.ts'
+import type { BucketDigest, ChainHead, ChainPort, RecordPort, Sender, Verdict } from '../ports.ts'
+import type { ChainTurns } from './chain-turns.ts'
 import { pullChains } from './chains.ts'
 import type { SyncClient } from './client.ts'
 import { differingBuckets, differingEras, differingPrefixes, summarize } from './digests.ts'
@@ -32,8 +33,11 @@ export interface PullDependencies {
   readonly client: SyncClient
   readonly records: RecordPort
   readonly chains: ChainPort
+  readonly turns: ChainTurns
   readonly from: Sender
   readonly inFlight: InFlightIds
+  /** Told of every chain that is held up to this head now. */
+  onMoved(head: ChainHead): void
   /** What came of this peer's records lately. */
   readonly ignored: { has(id: Uint8Array): boolean; add(id: Uint8Array): void }
 }
@@ -71,9 +75,8 @@ export class Pull {
 
   /** @throws OVERLAY_SYNC_UNDELIVERED, OVERLAY_SYNC_REJECTED and the codes of {@link SyncClient.ask} */
   async run(): Promise<void> {
-    const { clock, client, chains, from } = this.#dependencies
     const onBlocks = (count: number) => this.#countBlocks(count)
-    this.result.left = await pullChains({ clock, client, chains, from, onBlocks })
+    this.result.left = await pullChains({ ...this.#dependencies, onBlocks })
     await this.#pullRecords()
   }
 

@@ -1,9 +1,10 @@
 import type { Stream } from '@libp2p/interface'
 import type { Clock, Logger, RandomSource } from '../../core/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
-import type { ChainPort, ChainWant, RecordPort, Sender } from '../ports.ts'
+import type { ChainHead, ChainPort, ChainWant, RecordPort, Sender } from '../ports.ts'
 import { BlockFetcher } from './block-fetcher.ts'
 import type { BudgetOptions } from './budget.ts'
+import { ChainTurns } from './chain-turns.ts'
 import { SyncClient } from './client.ts'
 import { Hints } from './hints.ts'
 import { IgnoredIds } from './ignored.ts'
@@ -44,6 +45,8 @@ export interface SyncDependencies {
   peerKeys(): readonly string[]
   /** True while records come in or go out live; blocks give way to them. */
   busy(): boolean
+  /** Tells the mesh of a head that catch-up has brought. */
+  announce(head: ChainHead): void
   /** Told each time that a catch-up with a peer went through. */
   onCaughtUp(peerKey: string): void
 }
@@ -97,6 +100,7 @@ export class Sync {
   readonly #hints: Hints
   readonly #server: SyncServer
   readonly #fetcher: BlockFetcher
+  readonly #turns: ChainTurns
   readonly #clients = new Map<string, SyncClient>()
   readonly #inFlight: InFlightIds
   readonly #ignored: IgnoredIds
@@ -116,6 +120,7 @@ export class Sync {
       { budget: options.budget, idleTimeoutMs: IDLE_TIMEOUT_MS },
       { clock, logger, records, chains, onHint: (key) => this.#hinted(key) },
     )
+    this.#turns = new ChainTurns(dependencies)
     this.#fetcher = new BlockFetcher(
       { answerTimeoutMs: options.answerTimeoutMs },
       {
@@ -124,7 +129,7 @@ export class Sync {
         chains,
         openStream: (key) => dependencies.openStream(key),
         senderOf: (key) => this.#senderOf(key),
-        busy: () => dependencies.busy(),
+        turns: this.#turns,
         onBlocks: (count) => this.#tookBlocks(count),
       },
     )
@@ -200,7 +205,12 @@ export class Sync {
       has: (id: Uint8Array) => this.#ignored.has(peerKey, id),
       add: (id: Uint8Array) => this.#ignored.add(peerKey, id),
     }
-    const pull = new Pull({ clock, client, records, chains, from, inFlight: this.#inFlight, ignored })
+    const pull = new Pull({
+      ...{ clock, client, records, chains, from, ignored },
+      inFlight: this.#inFlight,
+      turns: this.#turns,
+      onMoved: (head) => this.#dependencies.announce(head),
+    })
     const cut = clock.setTimer(this.#options.catchUpTimeoutMs, () =>
       client.abort(OVERLAY_ERRORS.create('OVERLAY_SYNC_TIMEOUT')),
     )
@@ -229,7 +239,7 @@ export class Sync {
     this.counters.portFailures += result.portFailures
     this.counters.blocks += result.blocks
     this.counters.bytes += bytes
-    if (result.accepted > 0 || result.blocks > 0) this.hintAll(peerKey)
+    if (result.accepted > 0) this.hintAll(peerKey)
   }
 
   #failed(peerKey: string, error: unknown): Outcome {
