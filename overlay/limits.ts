@@ -108,8 +108,10 @@ export const MAX_DIAL_TARGETS = 1024
 /** Of these, peers that multicast DNS named: anybody on the LAN can say anything there. */
 export const MAX_FOUND_TARGETS = 128
 
-/** Addresses remembered of a peer that multicast DNS named, and of one that was connected. */
+/** Addresses remembered of a peer that multicast DNS named. */
 export const MAX_FOUND_ADDRESSES = 3
+
+/** Addresses remembered of a peer that was connected; the newest stay. */
 export const MAX_MET_ADDRESSES = 8
 
 /** Messages of one peer that may end as `ignore` within a minute; above it the peer is not listened to for a while. */

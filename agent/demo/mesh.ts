@@ -58,7 +58,6 @@ export class LocalMesh {
   async enrol(onEnrolled: (nodeId: string) => void = () => {}): Promise<void> {
     const { directory, nodes } = this.#options
     await mkdir(this.#cache, { recursive: true, mode: 0o700 })
-    this.#compile()
     const ca = join(directory, 'ca')
     const common = ['--home', ca, '--key-file', join(directory, 'ca.key'), '--json']
     await this.#spawn({ args: ['ca', 'init', '--mesh', MESH, ...common] }).result()
@@ -73,11 +72,6 @@ export class LocalMesh {
     } finally {
       await server.end('SIGTERM')
     }
-  }
-
-  /** A node that ends for want of a home, beside the CA's first steps: it leaves the compiled code that the others start with. */
-  #compile(): void {
-    this.#spawn({ args: ['run', '--home', join(this.#options.directory, 'none')] })
   }
 
   async #place(nodeId: string): Promise<DemoNode> {

@@ -2,7 +2,7 @@ import { type Clock, isGapmeshError, type Logger } from '../../core/index.ts'
 import type { SignatureProvider } from '../../crypto/index.ts'
 import type { RecordPort, Sender, Verdict } from '../../overlay/index.ts'
 import { decodeRecord, type RecordTrust, refusesContent, type VerifiedRecord, verify } from '../../records/index.ts'
-import type { IdPage, RecordStore } from '../../records/store/index.ts'
+import { bucketOf, type IdPage, type RecordStore } from '../../records/store/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
 import type { MeshTrust } from './trust.ts'
 
@@ -48,8 +48,7 @@ export class RecordInbox implements RecordPort {
     try {
       const input = { record, trust: this.#recordTrust, clock }
       const verified = await verify(input, { provider, paths: trust.paths })
-      // A record on the topic of another type would jump the queue of that type.
-      if (from.topic !== undefined && from.topic !== verified.type) return this.#misplaced()
+      if (isMisplaced(verified, from)) return this.#misplaced()
       if (!(await records.admit(verified, clock.now()))) return this.#duplicate()
       this.counters.admitted += 1
       this.#dependencies.onAdmitted(verified, from)
@@ -101,7 +100,7 @@ export class RecordInbox implements RecordPort {
 
   #duplicate(): Verdict {
     this.counters.duplicates += 1
-    return 'ignore'
+    return 'duplicate'
   }
 
   async #refuse(error: unknown, record: Uint8Array, from: Sender): Promise<Verdict> {
@@ -129,6 +128,15 @@ export class RecordInbox implements RecordPort {
     const code = codeOf(error)
     this.counters.refused[code] = (this.counters.refused[code] ?? 0) + 1
   }
+}
+
+/**
+ * A record on the topic of another type would jump the queue of that type; one that catch-up was offered in another hour than
+ * its own would never be found again where it belongs.
+ */
+function isMisplaced({ type, createdAtMs }: VerifiedRecord, { topic, bucket }: Sender): boolean {
+  if (topic !== undefined && topic !== type) return true
+  return bucket !== undefined && bucket !== bucketOf(createdAtMs)
 }
 
 function codeOf(error: unknown): string {

@@ -111,7 +111,7 @@ export class Publisher {
         origin: nodeId,
         issuerKeyId: certificate.authorityKeyId,
         serialNumber: certificate.serialNumber,
-        sequence: blocks.at(-1)?.seq ?? 0,
+        sequence: this.#nextSequence(blocks.at(-1)?.seq ?? 0),
         createdAtMs: this.#nextCreationTime(),
         lifetimeMs,
         body: encodeAnomalyBody(signatures satisfies AnomalySignature[]),
@@ -119,6 +119,15 @@ export class Publisher {
       signer,
       { policy: 'hybrid' },
     )
+  }
+
+  /**
+   * The number of the last block, unless blocks were lost before a peer had them: their records are out, and peers refuse a
+   * later record under an earlier number.
+   */
+  #nextSequence(blockSeq: number): number {
+    const head = this.#dependencies.records.headOf(this.#options.nodeId, 'anomaly')
+    return Math.max(blockSeq, (head?.sequence ?? 0) + 1)
   }
 
   /**

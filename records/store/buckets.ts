@@ -83,7 +83,8 @@ export class BucketIndex {
   }
 }
 
-function bucketOf(createdAtMs: number): number {
+/** The bucket of a record: its hour of creation since the Unix epoch. */
+export function bucketOf(createdAtMs: number): number {
   return Math.floor(createdAtMs / BUCKET_MS)
 }
 

@@ -7,7 +7,7 @@
  * all held records are in memory, about 45 bytes each; everything else is read when asked for.
  */
 export type { Admission } from './admissions.ts'
-export type { BucketDigest, PrefixDigest } from './buckets.ts'
+export { type BucketDigest, bucketOf, type PrefixDigest } from './buckets.ts'
 export type { CheckReport } from './check.ts'
 export type { RecordQuery } from './query.ts'
 export {

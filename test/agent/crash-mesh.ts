@@ -43,7 +43,8 @@ export async function anomalies(mesh: LocalMesh, nodeId: string): Promise<number
   return (await mesh.client(nodeId).call('records.inventory', {})).anomalies
 }
 
-/** What one node knows of the chain of another. */
-export async function headSeen(mesh: LocalMesh, nodeId: string, origin: string): Promise<number | undefined> {
-  return (await mesh.client(nodeId).call('nodes.list', {})).nodes.find((node) => node.nodeId === origin)?.headSeq
+/** Blocks that a node holds, of all chains, and what is wrong with them. */
+export async function chains(mesh: LocalMesh, nodeId: string) {
+  const { blocksChecked, problems } = await mesh.client(nodeId).call('ledger.check', {})
+  return { blocks: blocksChecked, problems }
 }

@@ -4,7 +4,7 @@ import { MeshTrust } from '../../agent/node/trust.ts'
 import { silentLogger } from '../../core/index.ts'
 import { openDatabase } from '../../core/store/index.ts'
 import type { Sender } from '../../overlay/index.ts'
-import { openRecordStore } from '../../records/store/index.ts'
+import { bucketOf, openRecordStore } from '../../records/store/index.ts'
 import { DAY_MS, makeScene, NOW_MS } from '../records/scene.ts'
 
 const GOSSIP: Sender = { road: 'gossip', nodeId: 'relay-1', topic: 'anomaly' }
@@ -49,10 +49,20 @@ t.test('a record of an unknown certificate is ignored, and its chain asked for',
   t.same(await port.missing([id]), [id], 'it is still wanted')
   await port.receiveCertificates([scene.node.chain], CATCH_UP)
   t.equal(await port.receive(bytes, CATCH_UP), 'accept')
-  t.equal(await port.receive(bytes, GOSSIP), 'ignore', 'once')
+  t.equal(await port.receive(bytes, GOSSIP), 'duplicate', 'once')
   t.same(admitted, ['sensor-01'])
   t.same(port.counters, { admitted: 1, duplicates: 1, refused: { RECORDS_CERTIFICATE_UNKNOWN: 1 } })
   t.equal(records.counts().records, 1)
+})
+
+t.test('a record that catch-up was offered in another hour is rejected', async (t) => {
+  const { scene, port, records } = await inbox(t)
+  await port.receiveCertificates([scene.node.chain], CATCH_UP)
+  const { bytes, createdAtMs } = await scene.sign()
+  const bucket = bucketOf(createdAtMs)
+  t.equal(await port.receive(bytes, { ...CATCH_UP, bucket: bucket - 1 }), 'reject')
+  t.equal(records.counts().records, 0)
+  t.equal(await port.receive(bytes, { ...CATCH_UP, bucket }), 'accept')
 })
 
 t.test('a record on the topic of another type is rejected', async (t) => {

@@ -10,7 +10,7 @@ import { nodeStatus } from '../../agent/node/status.ts'
 import { tailRecords } from '../../agent/node/tail.ts'
 import { isGapmeshError, sleep, systemClock, utf8 } from '../../core/index.ts'
 import { MAX_PAYLOAD_BYTES } from '../../ledger/index.ts'
-import type { CheckedRecord } from '../../records/index.ts'
+import { type CheckedRecord, signRecord } from '../../records/index.ts'
 import { eveLine } from './crash-mesh.ts'
 import { enrolHome, startAlone, temporaryDirectory } from './node-home.ts'
 import { Terminal } from './process.ts'
@@ -138,6 +138,24 @@ async function flipBit(database: string): Promise<void> {
   buffer[0] = (buffer[0] ?? 0) ^ 1
   await handle.write(buffer, 0, 1, at)
 }
+
+t.test('after its newest blocks were lost, a node does not use the numbers of their records again', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const node = await startAlone(t, await enrolHome(t, directory))
+  const first = await node.publish([event(1)])
+  // What a peer gives back: a record whose blocks this node has lost, and nobody else had yet.
+  const lost = await signRecord(
+    { ...first.record, sequence: 40 },
+    { mesh: node.parts.identity.mesh, rootFingerprint: node.parts.identity.rootFingerprint, ...node.parts.keys },
+    { policy: 'hybrid' },
+  )
+  t.equal(await node.parts.inbox.receive(lost.bytes, { road: 'catch-up', nodeId: 'relay-1' }), 'accept')
+  const second = await node.publish([event(2)])
+  t.equal(second.blocks[0]?.seq, 2, 'the chain has no gap')
+  t.equal(second.record.sequence, 41, 'peers that hold the lost record take this one')
+  t.equal((await node.publish([event(3)])).record.sequence, 42)
+  t.same(await state(node), { records: 4, anomalies: 4, blocks: 3, ok: true })
+})
 
 t.test('with a full disk the agent waits; when space returns it goes on, and nothing is lost', async (t) => {
   const disk = await smallDisk(t, '24m')

@@ -3,6 +3,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import t from 'tap'
 import { SimulatedRandom, silentLogger, systemClock } from '../../core/index.ts'
 import { createOverlay } from '../../overlay/index.ts'
+import { MAX_CONNECTIONS_PER_PEER } from '../../overlay/limits.ts'
 import { MemoryChains, MemoryRecords, makeRecord, rpcFrame, startHost, startNode, until } from './harness.ts'
 
 const REDIAL = { baseMs: 50, maxMs: 400 }
@@ -57,6 +58,21 @@ t.test('a mesh has no more peers than it wants', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 300))
   t.equal(a.overlay.peers().length, 2)
   t.equal(others.filter((node) => node.overlay.peers().length === 1).length, 2, 'the third is out, and knows')
+})
+
+t.test('one peer has no more than two connections, however many it opens at once', async (t) => {
+  const victim = await startNode(t, 'victim', { maxPeers: 2 })
+  const insider = await startHost(t, 'insider')
+  const address = multiaddr(victim.address())
+  const dial = () => insider.dial(address, { force: true })
+  await Promise.allSettled(Array.from({ length: 12 }, dial))
+  for (let at = 0; at < 12; at += 1) await dial().catch(() => {})
+  const open = () => insider.getConnections().filter((connection) => connection.status === 'open').length
+  await until(() => open() <= MAX_CONNECTIONS_PER_PEER, 'the others are closed')
+  t.ok(open() >= 1)
+  t.equal(victim.overlay.peers().length, 1)
+  const honest = await startNode(t, 'honest', { bootstrap: [victim.address()] })
+  await until(() => honest.overlay.peers().length === 1, 'there is room for others')
 })
 
 t.test('a node can be disconnected, as after its revocation', async (t) => {

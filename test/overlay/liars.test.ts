@@ -1,11 +1,21 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import t from 'tap'
-import { compareBytes, uintBytes, utf8 } from '../../core/index.ts'
-import { type BucketDigest, type ChainHead, SYNC_PROTOCOL } from '../../overlay/index.ts'
+import { compareBytes, toHex, uintBytes, utf8 } from '../../core/index.ts'
+import { type BucketDigest, type ChainHead, type IdPage, SYNC_PROTOCOL } from '../../overlay/index.ts'
 import { MAX_SYNC_FRAME_BYTES, MAX_UNDELIVERED_IDS } from '../../overlay/limits.ts'
 import { decodeAnswer, encodeRequest } from '../../overlay/sync/codec.ts'
 import { FrameStream } from '../../overlay/sync/frames.ts'
-import { headOf, idOf, MemoryChains, MemoryRecords, makeRecord, startHost, startNode, until } from './harness.ts'
+import {
+  blockOf,
+  headOf,
+  idOf,
+  MemoryChains,
+  MemoryRecords,
+  makeRecord,
+  startHost,
+  startNode,
+  until,
+} from './harness.ts'
 
 const fakeId = (at: number) => idOf(uintBytes(at))
 
@@ -54,6 +64,85 @@ t.test('a chain that is announced and not delivered ends there', async (t) => {
   await until(() => victim.overlay.state().gossip.ignored === 1, 'the announcement is not passed on')
   t.equal(victim.overlay.state().gossip.rejected, 0)
 })
+
+t.test('a peer that repeats a block it was not asked for is found out at once', async (t) => {
+  class Repeater extends MemoryChains {
+    asked = 0
+    override async heads(): Promise<readonly ChainHead[]> {
+      return [headOf('origin', 2 ** 50)]
+    }
+    override async read(origin: string): Promise<readonly Uint8Array[]> {
+      this.asked += 1
+      return [blockOf(origin, 1)]
+    }
+  }
+  const chains = new MemoryChains()
+  chains.grow('origin', 1)
+  const victim = await startNode(t, 'victim', { chains })
+  const repeater = new Repeater()
+  await startNode(t, 'repeater', { chains: repeater, bootstrap: [victim.address()] })
+  await until(() => victim.overlay.state().sync.faults === 1, 'a fault')
+  t.equal(repeater.asked, 1)
+})
+
+t.test('a peer that names records and stalls keeps nobody else from delivering them', async (t) => {
+  class Staller extends MemoryRecords {
+    override read(): Promise<readonly Uint8Array[]> {
+      return new Promise(() => {})
+    }
+  }
+  const [staller, honest] = [new Staller(), new MemoryRecords()]
+  for (let at = 0; at < 20; at += 1) for (const records of [staller, honest]) records.keep(makeRecord(`record ${at}`))
+  const victim = await startNode(t, 'victim', { sync: { minGapMs: 50, answerTimeoutMs: 60_000 } })
+  await startNode(t, 'staller', { records: staller, bootstrap: [victim.address()] })
+  await until(() => victim.overlay.state().sync.runs === 1, 'asked the staller first')
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  await startNode(t, 'honest', { records: honest, bootstrap: [victim.address()] })
+  await until(() => victim.records.held.size === 20, 'delivered by the honest one', 6_000)
+})
+
+t.test('a peer that lists a record in another hour than its own is at fault', async (t) => {
+  class Misplacer extends MemoryRecords {
+    override async buckets(): Promise<readonly BucketDigest[]> {
+      return (await super.buckets()).map((bucket) => ({ ...bucket, bucket: bucket.bucket + 1 }))
+    }
+    override ids(bucket: number, page: IdPage): Promise<readonly Uint8Array[]> {
+      return super.ids(bucket - 1, page)
+    }
+  }
+  const records = new Misplacer()
+  records.keep(makeRecord('here'))
+  const victim = await startNode(t, 'victim')
+  await startNode(t, 'misplacer', { records, bootstrap: [victim.address()] })
+  await until(() => victim.overlay.state().sync.faults === 1, 'a fault')
+  t.equal(victim.records.held.size, 0)
+})
+
+t.test(
+  'a record handed over in the place of another counts as not delivered, and the other is asked for once',
+  async (t) => {
+    class Swapper extends MemoryRecords {
+      readonly asked: string[] = []
+      override async buckets(): Promise<readonly BucketDigest[]> {
+        const [first] = await super.buckets()
+        return first === undefined ? [] : [0, 1, 2].map((at) => ({ ...first, bucket: first.bucket + at }))
+      }
+      override async ids(): Promise<readonly Uint8Array[]> {
+        return [fakeId(1)]
+      }
+      override async read(ids: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+        this.asked.push(...ids.map(toHex))
+        return [makeRecord('another')]
+      }
+    }
+    const records = new Swapper()
+    records.keep(makeRecord('here'))
+    const victim = await startNode(t, 'victim')
+    await startNode(t, 'swapper', { records, bootstrap: [victim.address()] })
+    await until(() => victim.overlay.state().sync.recordsUndelivered === 1, 'counted')
+    t.equal(records.asked.length, 1, 'named in three hours, asked for once')
+  },
+)
 
 t.test('a record that every node refuses ends the catch-up and is held against the peer', async (t) => {
   const forged = new MemoryRecords()

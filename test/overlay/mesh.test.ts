@@ -1,11 +1,16 @@
 /** The overlay as it is used: real links, real signatures, real stores on disk. */
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { Duplex } from 'node:stream'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import t from 'tap'
 import { isGapmeshError, silentLogger, systemClock, systemRandom } from '../../core/index.ts'
 import { openDatabase } from '../../core/store/index.ts'
 import {
   createOverlay,
+  LINK_PROTOCOL,
   MeshTls,
   type Overlay,
   type OverlayOptions,
@@ -13,6 +18,8 @@ import {
   type Refusal,
   type Verdict,
 } from '../../overlay/index.ts'
+import { HELLO_TIMEOUT_MS } from '../../overlay/limits.ts'
+import { LINK_ALPN } from '../../overlay/link/tls-endpoint.ts'
 import { encodeAnomalyBody, type RecordTrust, type RecordType, signRecord, verify } from '../../records/index.ts'
 import { noRevocations, PathCache, parseChain, validatePath } from '../../records/path/index.ts'
 import { openRecordStore, type RecordStore } from '../../records/store/index.ts'
@@ -182,3 +189,38 @@ t.test('who is not of the mesh is refused before identify or anything else', asy
   t.equal(stranger.overlay.peers().length, 0)
   t.equal(a.overlay.state().refusals, a.refusals.length)
 })
+
+t.test('a handshake that has begun in earnest may take longer than a silent connection', async (t) => {
+  const mesh = await makeTestMesh({ nodes: ['a'] })
+  const scene = { mesh, directory: t.testdir(), teardown: (action: () => Promise<void>) => t.teardown(action) }
+  const a = await startReal(scene, 'a')
+  const port = Number(/tcp\/(\d+)/.exec(a.address())?.[1])
+  const open = async (...greeting: Uint8Array[]) => {
+    const socket = connect({ port, host: '127.0.0.1' })
+    socket.on('error', () => {})
+    socket.resume()
+    t.teardown(async () => void socket.destroy())
+    await once(socket, 'connect')
+    for (const bytes of greeting) socket.write(bytes)
+    return socket
+  }
+  const negotiation = ['/multistream/1.0.0\n', `${LINK_PROTOCOL}\n`].map((line) =>
+    Buffer.from(`${String.fromCharCode(line.length)}${line}`),
+  )
+  const silent = await open()
+  const chatty = await open(...negotiation)
+  const earnest = await open(...negotiation, await clientHello())
+  await until(() => silent.closed && chatty.closed, 'the others are cut', HELLO_TIMEOUT_MS + 2_000)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  t.notOk(earnest.closed)
+})
+
+/** The first bytes of a client that this mesh could talk to. */
+async function clientHello(): Promise<Uint8Array> {
+  const { promise, resolve } = Promise.withResolvers<Uint8Array>()
+  const wire = new Duplex({ read() {}, write: (chunk: Uint8Array) => resolve(chunk) })
+  const options = { socket: wire, minVersion: 'TLSv1.3', ecdhCurve: 'SecP384r1MLKEM1024', ALPNProtocols: [LINK_ALPN] }
+  const client = connectTls(options as ConnectionOptions)
+  client.on('error', () => {})
+  return promise.finally(() => client.destroy())
+}

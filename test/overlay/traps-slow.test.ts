@@ -72,17 +72,21 @@ t.test(
     const a = await startNode(t, 'a')
     const b = await startNode(t, 'b', { bootstrap: [a.address()] })
     await until(() => b.overlay.state().inGossip === 1 && a.overlay.state().inGossip === 1, 'in gossip')
-    let failures = 1
-    b.records.judge = () => {
-      if (failures-- > 0) throw new Error('disk full')
+    const roads: string[] = []
+    b.records.judge = (_record, { road }) => {
+      roads.push(road)
+      if (roads.length <= 3) throw new Error('disk full')
       return 'accept' as const
     }
     const record = makeRecord('at a bad moment')
     a.records.keep(record)
     await a.overlay.publish(record, 'anomaly')
-    await until(() => b.records.held.size === 1, 'held in the end', 12_000)
+    await until(() => b.overlay.state().gossip.portFailures === 1, 'it failed live')
+    await until(() => b.records.held.size === 1, 'held in the end', 14_000)
+    t.same(roads, ['gossip', 'catch-up', 'catch-up', 'catch-up'], 'fetched again and again')
     const { gossip, sync } = b.overlay.state()
-    t.equal(gossip.portFailures + sync.portFailures, 1)
-    t.equal(gossip.rejected, 0)
+    t.equal(sync.portFailures, 2)
+    t.equal(gossip.rejected + sync.recordsIgnored + sync.faults, 0, 'that says nothing of the record or the peer')
+    t.equal(b.overlay.peers()[0]?.counts.rejected, 0)
   },
 )

@@ -5,7 +5,7 @@ import { SimulatedClock, SimulatedRandom, silentLogger } from '../../../core/ind
 import { backoffMs } from '../../../overlay/backoff.ts'
 import { Dialer, type DialTarget } from '../../../overlay/discovery/dialer.ts'
 import { isLocal, mdnsServiceTag } from '../../../overlay/discovery/mdns.ts'
-import { MAX_DIAL_TARGETS, MAX_FOUND_ADDRESSES, MAX_FOUND_TARGETS } from '../../../overlay/limits.ts'
+import { MAX_DIAL_TARGETS, MAX_FOUND_ADDRESSES, MAX_FOUND_TARGETS, MAX_MET_ADDRESSES } from '../../../overlay/limits.ts'
 
 t.test('the delay doubles up to its maximum, and its upper half is random', async (t) => {
   const options = { baseMs: 1_000, maxMs: 300_000 }
@@ -133,6 +133,15 @@ t.test('what multicast DNS says takes nothing from a configured address', async 
   for (const { target } of own) t.same(target.addresses, ['/relay'])
   const most = Math.max(...dials.map(({ target }) => target.addresses.length))
   t.equal(most, MAX_FOUND_ADDRESSES)
+  dialer.stop()
+})
+
+t.test('of a peer that was met the newest addresses are remembered', async (t) => {
+  const { clock, dials, dialer } = setUp()
+  for (let at = 0; at < 20; at += 1) dialer.add({ peerKey: 'q', addresses: [`/q${at}`], source: 'met' }, 1)
+  await clock.advance(1)
+  t.equal(dials[0]?.target.addresses.length, MAX_MET_ADDRESSES)
+  t.equal(dials[0]?.target.addresses[0], '/q19')
   dialer.stop()
 })
 

@@ -48,6 +48,14 @@ t.test('what is urgent overtakes, what is equal keeps its order', async (t) => {
   for (const type of Object.keys(RECORD_TYPES)) t.type(priorityOf(type as RecordType), 'number', type)
 })
 
+t.test('junk on the urgent lanes leaves every other lane its turns', async (t) => {
+  const { push, next, started } = setUp({ maxItems: 100, maxBytes: 1_000 })
+  for (let at = 0; at < 64; at += 1) for (const lane of [0, 1, 2, 3] as const) push(`${lane}`, lane)
+  for (let at = 0; at < 31; at += 1) await next()
+  const turns = (lane: number) => started.filter((name) => name === `${lane}`).length
+  t.same([0, 1, 2, 3].map(turns), [16, 8, 4, 4], 'of 32')
+})
+
 t.test('each priority holds so many items and bytes, and a full one does not fill the others', async (t) => {
   const { push } = setUp()
   t.ok(push('running'))
