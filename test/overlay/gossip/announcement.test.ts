@@ -10,7 +10,7 @@ const id = (fill: number) => new Uint8Array(32).fill(fill)
 const heads = fc.uniqueArray(
   fc.record({
     origin: fc.stringMatching(/^[a-z0-9]{1,20}$/),
-    seq: fc.nat(),
+    seq: fc.integer({ min: 1, max: 2 ** 31 }),
     id: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   }),
   { minLength: 1, maxLength: 20, selector: (head) => head.origin },
