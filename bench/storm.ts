@@ -119,6 +119,8 @@ function stormNodeOf(node: RunningNode): StormNode<readonly IngestEvent[]> {
 /** An overlay as the agent has it, over one kind of record side, without chains. */
 interface OverlayNode extends StormNode<CheckedRecord> {
   readonly overlay: Overlay
+  /** Stores an own record, as everything is that may be sent. */
+  readonly keep: (own: CheckedRecord) => Promise<unknown>
   readonly close: () => Promise<void>
 }
 
@@ -146,7 +148,7 @@ function bareSide(held: Tally): RecordSide {
       read: none,
       chainsFor: none,
     },
-    keep: async () => held.add(),
+    keep: async () => {},
     close: async () => {},
   }
 }
@@ -163,10 +165,7 @@ async function checkingSide(mesh: BenchMesh, directory: string, held: Tally): Pr
   const port = new RecordInbox({ clock, logger, provider, records, trust, fetchCertificates, onAdmitted: held.add })
   return {
     port,
-    keep: async (own) => {
-      await records.admit(own, clock.now())
-      held.add()
-    },
+    keep: (own) => records.admit(own, clock.now()),
     close: async () => {
       await records.close()
       await database.close()
@@ -197,14 +196,14 @@ async function startOverlayNode(
   )
   await overlay.start()
   const send = async (record: CheckedRecord) => {
-    await side.keep(record)
+    held.add()
     await overlay.publish(record.bytes, 'anomaly')
   }
   const close = async () => {
     await overlay.stop()
     await side.close()
   }
-  return { held, send, overlay, close }
+  return { held, send, overlay, close, keep: side.keep }
 }
 
 async function startOverlayNodes(mesh: BenchMesh, sideOf: (node: BenchNode, held: Tally) => Promise<RecordSide>) {
@@ -294,6 +293,7 @@ class Weather {
     const rates: number[] = []
     while (rates.length < STORMS_PER_TURN) {
       const items = await this.#maker.make(storm)
+      await Promise.all(items.flatMap((own, at) => own.map((record) => nodes[at]!.keep(record))))
       rates.push(await stormRate(nodes, { items, signatures: signaturesOf(storm) }))
     }
     return median(rates)
