@@ -1,5 +1,5 @@
 import { checkOptionKeys } from '../core/index.ts'
-import type { SignaturePolicy, SigningKey } from '../crypto/index.ts'
+import { requiredHalves, type SignaturePolicy, type SigningKey } from '../crypto/index.ts'
 import { checkBody, RECORD_BODIES, type RecordBodies } from './bodies.ts'
 import { externalAad, sigStructure, writeFrame } from './cose.ts'
 import { itemsOf, openRecord } from './record.ts'
@@ -41,8 +41,7 @@ export async function signRecord(
 
 /** The keys that sign, classical half first. */
 function signingKeys({ deviceKey, identityKey }: RecordSigner, policy: SignaturePolicy): SigningKey[] {
-  if (policy === 'classical-only') return [deviceKey]
-  return policy === 'quantum-only' ? [identityKey] : [deviceKey, identityKey]
+  return requiredHalves(policy).map((half) => (half === 'classical' ? deviceKey : identityKey))
 }
 
 /** Holds the place of a signature: its length is known before it is made. */

@@ -1,5 +1,5 @@
 import { type Clock, equalBytes, isGapmeshError } from '../core/index.ts'
-import type { PublicKey, SignaturePolicy, SignatureProvider } from '../crypto/index.ts'
+import { type PublicKey, requiredHalves, type SignaturePolicy, type SignatureProvider } from '../crypto/index.ts'
 import { bodyCodec, checkBody, RECORD_BODIES, type RecordBodies } from './bodies.ts'
 import { type CoseFrame, type CoseSignature, externalAad, sigStructure } from './cose.ts'
 import { RECORDS_ERRORS } from './errors.ts'
@@ -110,9 +110,7 @@ function refusedPath(cause: unknown): unknown {
 
 function checkPolicy(frame: CoseFrame, policy: SignaturePolicy): void {
   const halves = frame.signatures.map(({ suite }) => suite.half)
-  const lacksClassical = policy !== 'quantum-only' && !halves.includes('classical')
-  const lacksPostQuantum = policy !== 'classical-only' && !halves.includes('post-quantum')
-  if (lacksClassical || lacksPostQuantum)
+  if (!requiredHalves(policy).every((half) => halves.includes(half)))
     throw RECORDS_ERRORS.create('RECORDS_POLICY', { metadata: { policy, halves } })
 }
 
