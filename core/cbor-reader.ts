@@ -37,8 +37,6 @@ const SMALLEST = [...Array(24).keys(), 24, 0x100, 0x1_0000, 0x1_0000_0000] as co
 
 const SIMPLE: readonly (boolean | null)[] = [false, true, null]
 
-const ASCII = /^[\x21-\x7e]*$/
-
 /**
  * Reads deterministic CBOR (RFC 8949 §4.2.1) item by item: the one place where bytes are taken for heads. A head that is not
  * in its shortest form, of another type or out of bounds fails at once. `decodeCbor` builds values with it; a format whose
@@ -49,6 +47,8 @@ const ASCII = /^[\x21-\x7e]*$/
  */
 export class CborReader {
   readonly #bytes: Buffer
+  readonly #memory: ArrayBufferLike
+  readonly #offset: number
   readonly #fail: (what: string, flaw: CborFlaw) => Error
   #at = 0
 
@@ -57,7 +57,9 @@ export class CborReader {
     bytes: Uint8Array,
     fail: (what: string, flaw: CborFlaw) => Error = (_, flaw) => CORE_ERRORS.create(FLAWS[flaw], { detail: flaw }),
   ) {
-    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#memory = bytes.buffer
+    this.#offset = bytes.byteOffset
+    this.#bytes = Buffer.from(this.#memory, this.#offset, bytes.length)
     this.#fail = fail
   }
 
@@ -69,7 +71,7 @@ export class CborReader {
   /** The bytes read since `start`, a former {@link at}; a view. */
   since(start: number): Uint8Array {
     // Not subarray(), which here would be a Buffer, whose slice() shares memory.
-    return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + start, this.#at - start)
+    return new Uint8Array(this.#memory, this.#offset + start, this.#at - start)
   }
 
   /** Major type of the next item; undefined at the end. */
@@ -122,9 +124,11 @@ export class CborReader {
   /** Text of printable ASCII characters without spaces, its length within `bounds`. */
   ascii(what: string, bounds: Bounds): string {
     const start = this.#content(this.#head(MAJOR.text, what, bounds), what)
-    const text = this.#bytes.toString('latin1', start, this.#at)
-    if (!ASCII.test(text)) throw this.#fail(what, 'out of bounds')
-    return text
+    for (let at = start; at < this.#at; at += 1) {
+      const byte = this.#bytes[at] ?? 0
+      if (byte < 0x21 || byte > 0x7e) throw this.#fail(what, 'out of bounds')
+    }
+    return this.#bytes.toString('latin1', start, this.#at)
   }
 
   /** False, true or null. */
@@ -180,13 +184,11 @@ export class CborReader {
     if (info < 24) return info
     if (info === 31 && first >>> 5 >= MAJOR.bytes) throw this.#fail(what, 'indefinite length')
     if (info >= 28) throw this.#fail(what, 'break or reserved')
+    const end = this.#at + (1 << (info - 24))
+    if (end > this.#bytes.length) throw this.#fail(what, 'cut short')
     let value = 0
-    for (let left = 1 << (info - 24); left > 0; left -= 1) {
-      const byte = this.#bytes[this.#at]
-      if (byte === undefined) throw this.#fail(what, 'cut short')
-      value = value * 256 + byte
-      this.#at += 1
-    }
+    for (let at = this.#at; at < end; at += 1) value = value * 256 + (this.#bytes[at] ?? 0)
+    this.#at = end
     return value
   }
 

@@ -26,13 +26,9 @@ export function isEd25519PublicKey(encoded: Uint8Array): boolean {
   return isSquare(((ySquared - 1n) * (D * ySquared + 1n)) % P)
 }
 
-/** Euler's criterion for a non-zero number modulo {@link P}. */
+/** Euler's criterion for a non-zero number modulo {@link P}: its power of (P − 1) / 2 = 2^254 − 10 is 1. */
 function isSquare(value: bigint): boolean {
-  let result = 1n
-  let base = ((value % P) + P) % P
-  for (let exponent = (P - 1n) / 2n; exponent > 0n; exponent >>= 1n) {
-    if (exponent & 1n) result = (result * base) % P
-    base = (base * base) % P
-  }
-  return result === 1n
+  let power = value % P
+  for (let squarings = 0; squarings < 254; squarings += 1) power = (power * power) % P
+  return (power - value ** 10n) % P === 0n
 }

@@ -9,8 +9,6 @@ export const CRYPTO_ERRORS = defineErrors('crypto', {
     hint: 'Known policies: classical-only, hybrid, quantum-only.',
     action: 'ignore',
   },
-  CRYPTO_SIGNATURE_MISSING: { message: 'a signature that the policy requires is missing', action: 'ignore' },
-  CRYPTO_SIGNATURE_INVALID: { message: 'a signature is not valid', action: 'reject' },
   CRYPTO_BUSY: {
     message: 'too many cryptographic operations are waiting',
     hint: 'The node receives more than it can verify; the work is offered again later.',

@@ -8,26 +8,10 @@
 export { CRYPTO_ERRORS } from './errors.ts'
 export type { GateOptions } from './gate.ts'
 export { equalSecrets, type HkdfInput, hkdfSha384, hmacSha256, sha256 } from './hash.ts'
-export {
-  type HybridMessage,
-  type HybridSigningKeys,
-  type SignatureClaim,
-  type SignatureClaims,
-  signHybrid,
-  verifyHybrid,
-} from './hybrid.ts'
 export { SHARED_SECRET_BYTES } from './kem-format.ts'
 export { createNativeProvider, type NativeProvider, type NativeProviderOptions } from './native.ts'
 export { createNativeKemProvider } from './native-kem.ts'
-export {
-  type HalfState,
-  type HalfStates,
-  isSignaturePolicy,
-  judgeHalves,
-  requiredHalves,
-  type SignatureDecision,
-  type SignatureHalf,
-} from './policy.ts'
+export { isSignaturePolicy, requiredHalves } from './policy.ts'
 export { createSealer, SEAL_KEY_BYTES, SEAL_OVERHEAD_BYTES } from './sealer.ts'
 export { wipe, withSecret } from './secrets.ts'
 export { SUITES, suiteByCoseAlgorithm, suiteByName } from './suites.ts'

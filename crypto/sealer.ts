@@ -9,8 +9,9 @@
  * The nonce is random for each value; the context is authenticated and not stored.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
-import { concatBytes, type RandomSource } from '../core/index.ts'
+import type { RandomSource } from '../core/index.ts'
 import { CRYPTO_ERRORS } from './errors.ts'
+import { plain } from './hash.ts'
 import { MAX_SEAL_CONTEXT_BYTES, MAX_SEAL_PLAINTEXT_BYTES, MAX_SEALS_PER_KEY } from './limits.ts'
 import { wipe } from './secrets.ts'
 import type { Sealer } from './types.ts'
@@ -18,6 +19,12 @@ import type { Sealer } from './types.ts'
 const ALGORITHM = 'aes-256-gcm'
 const NONCE_BYTES = 12
 const TAG_BYTES = 16
+
+/**
+ * Nonces drawn at a time, because a draw takes a third as long as sealing a short value. Those not used yet are in memory
+ * only, as the generator's own state is: a restart draws others.
+ */
+const NONCES_PER_DRAW = 64
 
 /** Length of a {@link Sealer} key in bytes. */
 export const SEAL_KEY_BYTES = 32
@@ -46,6 +53,8 @@ export class AesGcmSealer implements Sealer {
   readonly #key: Uint8Array
   readonly #random: RandomSource
   #sealsLeft: number
+  /** Nonces drawn but not used, one after another. They are no secrets. */
+  #nonces = new Uint8Array() as Uint8Array
 
   constructor(options: AesGcmSealerOptions, dependencies: { random: RandomSource }) {
     if (options.key.length !== SEAL_KEY_BYTES) throw new TypeError('the key of a sealer is 32 bytes long')
@@ -61,10 +70,25 @@ export class AesGcmSealer implements Sealer {
     }
     if (this.#sealsLeft <= 0) throw CRYPTO_ERRORS.create('CRYPTO_SEAL_EXHAUSTED')
     this.#sealsLeft -= 1
-    const nonce = this.#random.bytes(NONCE_BYTES)
-    if (nonce.length !== NONCE_BYTES) throw new TypeError('the random source gave a nonce of the wrong length')
+    const nonce = this.#nextNonce()
     const cipher = createCipheriv(ALGORITHM, this.#key, nonce, { authTagLength: TAG_BYTES }).setAAD(context)
-    return concatBytes(nonce, cipher.update(plaintext), cipher.final(), cipher.getAuthTag())
+    const sealed = Buffer.allocUnsafe(plaintext.length + SEAL_OVERHEAD_BYTES)
+    sealed.set(nonce)
+    sealed.set(cipher.update(plaintext), NONCE_BYTES)
+    cipher.final() // no bytes of its own in this mode
+    sealed.set(cipher.getAuthTag(), NONCE_BYTES + plaintext.length)
+    return plain(sealed)
+  }
+
+  #nextNonce(): Uint8Array {
+    if (this.#nonces.length === 0) {
+      const drawn = this.#random.bytes(NONCES_PER_DRAW * NONCE_BYTES)
+      if (drawn.length !== NONCES_PER_DRAW * NONCE_BYTES) throw new TypeError('not as many random bytes as asked for')
+      this.#nonces = drawn
+    }
+    const nonce = this.#nonces.subarray(0, NONCE_BYTES)
+    this.#nonces = this.#nonces.subarray(NONCE_BYTES)
+    return nonce
   }
 
   open(sealed: Uint8Array, context: Uint8Array): Uint8Array {

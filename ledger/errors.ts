@@ -30,6 +30,6 @@ export const LEDGER_ERRORS = defineErrors('ledger', {
   },
   LEDGER_DAMAGED: {
     message: 'the ledger on disk is damaged',
-    hint: 'Run: gapmesh doctor --home DIR; a chain that peers hold can be fetched back.',
+    hint: 'Peers hold the chain. Stop the agent and follow "A damaged store" in docs/operations.md; append nothing before.',
   },
 })

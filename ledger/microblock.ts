@@ -17,7 +17,7 @@
  * `prev` is an id, so a chain can be linked before its signatures exist, and a re-randomised signature is no new block.
  * The mesh and its root are in the signed bytes: a block means nothing in another mesh.
  */
-import { type CborValue, concatBytes, decodeCbor, encodeCbor, equalBytes, isDnsLabel, shape } from '../core/index.ts'
+import { CborReader, CborWriter, concatBytes, encodeCbor, equalBytes, isDnsLabel } from '../core/index.ts'
 import { sha256 } from '../crypto/index.ts'
 import { LEDGER_ERRORS } from './errors.ts'
 import { MAX_BLOCK_BYTES } from './limits.ts'
@@ -26,6 +26,10 @@ import { MAX_BLOCK_BYTES } from './limits.ts'
 export const EVENT_TYPES = { ids_alert: 1, mitigation: 2, threat_intel: 3, policy_update: 4 } as const
 
 export type EventType = keyof typeof EVENT_TYPES
+
+const EVENT_TYPE_NAMES: ReadonlyMap<number, EventType> = new Map(
+  Object.entries(EVENT_TYPES).map(([name, wireNumber]) => [wireNumber, name as EventType]),
+)
 
 /** What a microblock says. */
 export interface MicroblockFields {
@@ -56,19 +60,59 @@ export function noBlock(): Uint8Array {
   return new Uint8Array(32)
 }
 
-/** The eight fields one after another: the same bytes inside the signed block and inside what its id covers. */
-function encodeFields(block: MicroblockFields): Uint8Array {
-  const { nodeId, seq, prev, timestampMs, payloadHash, eventType, keyId } = block
-  return encodeCbor(['M', nodeId, seq, prev, timestampMs, payloadHash, EVENT_TYPES[eventType], keyId]).subarray(1)
+/** Head of an array of nine, and the tag that takes the place of the signature in what an id covers. */
+const ARRAY_OF_NINE = 0x89
+const ID_DOMAIN = Uint8Array.of(ARRAY_OF_NINE, ...encodeCbor('gapmesh-block-1'))
+
+/** A block whose signature is still to be made: its id at once, its bytes later. */
+export interface BegunMicroblock {
+  readonly id: Uint8Array
+  /** Call it once. */
+  finish(signature: Uint8Array): Microblock
 }
 
-/** Head of an array of nine, and the tag that takes the place of the signature in what an id covers. */
-const ARRAY_OF_NINE = Uint8Array.of(0x89)
-const ID_DOMAIN = concatBytes(ARRAY_OF_NINE, encodeCbor('gapmesh-block-1'))
+/** Writes the blocks of one node under one key: what is the same in all of them is encoded once. */
+export class MicroblockWriter {
+  readonly #nodeId: string
+  readonly #keyId: Uint8Array
+  readonly #upToSeq: Uint8Array
+
+  constructor({ nodeId, keyId }: Pick<MicroblockFields, 'nodeId' | 'keyId'>) {
+    this.#nodeId = nodeId
+    this.#keyId = keyId
+    this.#upToSeq = concatBytes(ID_DOMAIN, encodeCbor(['M', nodeId]).subarray(1))
+  }
+
+  begin({
+    seq,
+    prev,
+    timestampMs,
+    payloadHash,
+    eventType,
+  }: Omit<MicroblockFields, 'nodeId' | 'keyId'>): BegunMicroblock {
+    const keyId = this.#keyId
+    const writer = new CborWriter(ID_DOMAIN.length + MAX_BLOCK_BYTES).encoded(this.#upToSeq)
+    writer.uint(seq).bytes(prev).uint(timestampMs).bytes(payloadHash).uint(EVENT_TYPES[eventType]).bytes(keyId)
+    const id = sha256(writer.written)
+    const fields = { nodeId: this.#nodeId, seq, prev, timestampMs, payloadHash, eventType, keyId }
+    const finish = (signature: Uint8Array) => {
+      // The block is what its id covers, with its own head right before the fields and the signature behind them.
+      const bytes = writer.bytes(signature).written.subarray(ID_DOMAIN.length - 1)
+      bytes[0] = ARRAY_OF_NINE
+      return { ...fields, id, signature, bytes }
+    }
+    return { id, finish }
+  }
+}
 
 /** Id of a block: independent of its signature. */
 export function microblockId(block: MicroblockFields): Uint8Array {
-  return sha256(concatBytes(ID_DOMAIN, encodeFields(block)))
+  return new MicroblockWriter(block).begin(block).id
+}
+
+/** The block with its signature, encoded. */
+export function encodeMicroblock(block: MicroblockFields, signature: Uint8Array): Uint8Array {
+  return new MicroblockWriter(block).begin(block).finish(signature).bytes
 }
 
 /** What binds blocks to one mesh. */
@@ -90,59 +134,35 @@ export function signedBytesOf(binding: MeshBinding): SignedBytes {
   return (id) => concatBytes(upToId, id)
 }
 
-/** The block with its signature, encoded. */
-export function encodeMicroblock(fields: MicroblockFields, signature: Uint8Array): Uint8Array {
-  return concatBytes(ARRAY_OF_NINE, encodeFields(fields), encodeCbor(signature))
-}
-
 /**
- * A block whose signature is still to be made: its id at once, its bytes later, the fields encoded only once.
- * @param fields what the block says
- */
-export function beginMicroblock(fields: MicroblockFields): {
-  id: Uint8Array
-  finish(signature: Uint8Array): Microblock
-} {
-  const encoded = encodeFields(fields)
-  const id = sha256(concatBytes(ID_DOMAIN, encoded))
-  const finish = (signature: Uint8Array) => {
-    const bytes = concatBytes(ARRAY_OF_NINE, encoded, encodeCbor(signature))
-    return { ...fields, id, signature, bytes }
-  }
-  return { id, finish }
-}
-
-/**
- * A microblock from its bytes.
+ * A microblock from its bytes, which it copies.
  * @throws LEDGER_BLOCK_TOO_LARGE, LEDGER_BLOCK_MALFORMED
  */
-export function decodeMicroblock(bytes: Uint8Array): Microblock {
-  if (bytes.length > MAX_BLOCK_BYTES) throw LEDGER_ERRORS.create('LEDGER_BLOCK_TOO_LARGE')
-  try {
-    const items = shape.array(decodeCbor(bytes, { maxBytes: MAX_BLOCK_BYTES, maxDepth: 1, maxItems: 10 }), 'block', {
-      min: 9,
-      max: 9,
-    })
-    const signature = readSignature(items[8])
-    const fieldsEnd = bytes.length - signature.length - 2 // its own head is two bytes
-    const id = sha256(concatBytes(ID_DOMAIN, bytes.subarray(1, fieldsEnd)))
-    return { ...readFields(items), id, signature, bytes: new Uint8Array(bytes) }
-  } catch (cause) {
-    if (LEDGER_ERRORS.matches(cause)) throw cause
-    throw LEDGER_ERRORS.create('LEDGER_BLOCK_MALFORMED', { cause })
-  }
+export function decodeMicroblock(encoded: Uint8Array): Microblock {
+  if (encoded.length > MAX_BLOCK_BYTES) throw LEDGER_ERRORS.create('LEDGER_BLOCK_TOO_LARGE')
+  const bytes = new Uint8Array(encoded)
+  const reader = new CborReader(bytes, malformed)
+  reader.array('block', { min: 9, max: 9 })
+  const fields = readFields(reader)
+  const id = sha256(concatBytes(ID_DOMAIN, bytes.subarray(1, reader.at)))
+  const signature = reader.bytes('signature', { min: 64, max: 96 })
+  if (signature.length !== 64 && signature.length !== 96) throw malformed('signature')
+  reader.end('block')
+  return { ...fields, id, signature, bytes }
 }
 
-function readFields(items: readonly CborValue[]): MicroblockFields {
-  shape.oneOf(items[0], 'type', ['M'])
+const HASH = { min: 32, max: 32 } as const
+
+function readFields(reader: CborReader): MicroblockFields {
+  if (reader.ascii('type', { max: 1 }) !== 'M') throw malformed('type')
   const fields = {
-    nodeId: shape.text(items[1], 'node_id', { min: 1, max: 63 }),
-    seq: shape.uint(items[2], 'seq', { min: 1 }),
-    prev: shape.bytes(items[3], 'prev', { min: 32, max: 32 }),
-    timestampMs: shape.uint(items[4], 'timestamp'),
-    payloadHash: shape.bytes(items[5], 'payload_hash', { min: 32, max: 32 }),
-    eventType: eventTypeOf(shape.uint(items[6], 'event_type')),
-    keyId: shape.bytes(items[7], 'key_id', { min: 32, max: 32 }),
+    nodeId: reader.ascii('node_id', { min: 1, max: 63 }),
+    seq: reader.uint('seq', { min: 1 }),
+    prev: reader.bytes('prev', HASH),
+    timestampMs: reader.uint('timestamp', {}),
+    payloadHash: reader.bytes('payload_hash', HASH),
+    eventType: eventTypeOf(reader.uint('event_type', {})),
+    keyId: reader.bytes('key_id', HASH),
   }
   if (!isDnsLabel(fields.nodeId)) throw malformed('node_id')
   if ((fields.seq === 1) !== equalBytes(fields.prev, noBlock())) throw malformed('prev')
@@ -150,14 +170,9 @@ function readFields(items: readonly CborValue[]): MicroblockFields {
 }
 
 function eventTypeOf(wireNumber: number): EventType {
-  for (const [name, number] of Object.entries(EVENT_TYPES)) if (number === wireNumber) return name as EventType
-  throw malformed('event_type')
-}
-
-function readSignature(value: CborValue | undefined): Uint8Array {
-  const signature = shape.bytes(value, 'signature')
-  if (signature.length !== 64 && signature.length !== 96) throw malformed('signature')
-  return signature
+  const name = EVENT_TYPE_NAMES.get(wireNumber)
+  if (name === undefined) throw malformed('event_type')
+  return name
 }
 
 function malformed(what: string): Error {

@@ -91,7 +91,8 @@ export class LevelRoom implements Room {
   }
 
   #full(key: Uint8Array): Uint8Array {
-    const full = new Uint8Array(key.length + 1)
+    // From Node's pool: LevelDB's binding would give every short array on V8's heap memory of its own first.
+    const full = Buffer.allocUnsafe(key.length + 1)
     full[0] = this.#prefix
     full.set(key, 1)
     return full

@@ -51,6 +51,20 @@ export const ROOM = {
   caAudit: 0x55,
   /** enrollment: node_id → addresses under which the node can be dialled. */
   caPeers: 0x56,
+  /** enrollment: [what, authority key id, number of the chunk] → what the CA publishes: records, 64 KiB of a list. */
+  caLists: 0x57,
+  /** enrollment: [kind, name of the holder, serial number] → times of a certificate, and whether it is revoked. */
+  caHolders: 0x58,
+  /** enrollment: [identity key id, serial number] → nothing. */
+  caKeys: 0x59,
+  /** enrollment: sequence → a revocation that the CA lists. */
+  caRevocations: 0x5a,
+  /** enrollment: serial number → the revocation of that certificate. */
+  caRevoked: 0x5b,
+  /** enrollment: authority key id → highest applied CRL number, and which lists of this CA the node has applied or holds. */
+  listStates: 0x60,
+  /** enrollment: [SHA-256 of a revocation list, number of the chunk] → 64 KiB of its DER. */
+  listChunks: 0x61,
 } as const
 
 export type RoomPrefix = (typeof ROOM)[keyof typeof ROOM]

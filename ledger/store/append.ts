@@ -5,10 +5,11 @@ import type { ChainState } from '../chain-state.ts'
 import { LEDGER_ERRORS } from '../errors.ts'
 import { MAX_EVENTS_PER_APPEND, MAX_PAYLOAD_BYTES, MAX_STRAY_IDS } from '../limits.ts'
 import {
-  beginMicroblock,
+  type BegunMicroblock,
   type EventType,
   type MeshBinding,
   type Microblock,
+  MicroblockWriter,
   type SignedBytes,
   signedBytesOf,
 } from '../microblock.ts'
@@ -53,6 +54,7 @@ export class Appender {
   readonly #deviceKey: SigningKey
   readonly #clock: Clock
   readonly #turn: Serial
+  readonly #writer: MicroblockWriter
   readonly #signedBytes: SignedBytes
   /** Left by failed commits: a refused write may have reached the disk, and must not stay beyond the head. */
   #strayIds: readonly Uint8Array[] = []
@@ -65,6 +67,7 @@ export class Appender {
     this.#deviceKey = dependencies.deviceKey
     this.#clock = dependencies.clock
     this.#turn = dependencies.turn
+    this.#writer = new MicroblockWriter({ nodeId: options.nodeId, keyId: dependencies.deviceKey.publicKey.keyId })
     this.#signedBytes = signedBytesOf(options)
   }
 
@@ -105,22 +108,14 @@ export class Appender {
     const pending: Promise<SignedEvent>[] = []
     for (const { eventType, payload } of events) {
       seq += 1
-      const begun = beginMicroblock({
-        nodeId: this.#options.nodeId,
-        seq,
-        prev,
-        timestampMs,
-        payloadHash: sha256(payload),
-        eventType,
-        keyId: this.#deviceKey.publicKey.keyId,
-      })
+      const begun = this.#writer.begin({ seq, prev, timestampMs, payloadHash: sha256(payload), eventType })
       prev = begun.id
       pending.push(this.#signOne(begun, payload))
     }
     return Promise.all(pending)
   }
 
-  async #signOne(begun: ReturnType<typeof beginMicroblock>, payload: Uint8Array): Promise<SignedEvent> {
+  async #signOne(begun: BegunMicroblock, payload: Uint8Array): Promise<SignedEvent> {
     const signature = await this.#deviceKey.sign(this.#signedBytes(begun.id))
     const block = begun.finish(signature)
     // Sealed here, one by one, while the thread pool signs the blocks that follow.

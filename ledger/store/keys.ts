@@ -12,9 +12,11 @@ import { concatBytes, uintBytes, uintFromBytes, utf8 } from '../../core/index.ts
  * A node_id holds no zero byte, so that keys sort by (node_id bytes, seq).
  */
 
+const END_OF_NAME = Uint8Array.of(0)
+
 /** Key of the block at `seq` of `origin`'s chain. */
 export function placeKey(origin: string, seq: number): Uint8Array {
-  return concatBytes(utf8(origin), Uint8Array.of(0), uintBytes(seq))
+  return concatBytes(utf8(origin), END_OF_NAME, uintBytes(seq))
 }
 
 /** Key of a conflicting block. */
@@ -25,7 +27,7 @@ export function conflictKey(origin: string, seq: number, id: Uint8Array): Uint8A
 /** Bounds of all keys of one origin in `blocks` and `blockConflicts`. */
 export function originRange(origin: string): { gte: Uint8Array; lt: Uint8Array } {
   const name = utf8(origin)
-  return { gte: concatBytes(name, Uint8Array.of(0)), lt: concatBytes(name, Uint8Array.of(1)) }
+  return { gte: concatBytes(name, END_OF_NAME), lt: concatBytes(name, Uint8Array.of(1)) }
 }
 
 /** The place that {@link placeKey} names; undefined when the bytes are not one. */

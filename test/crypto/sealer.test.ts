@@ -15,7 +15,7 @@ t.test('Wycheproof AES-GCM, both directions', async (t) => {
   }>('aes-gcm/wycheproof-256-96.json')
   t.ok(cases.some(({ result }) => result === 'valid') && cases.some(({ result }) => result === 'invalid'))
   for (const { comment, key, iv, aad, msg, ct, tag, result } of cases) {
-    const fixedNonce: RandomSource = { bytes: () => hex(iv) }
+    const fixedNonce: RandomSource = { bytes: (length) => hex(iv.repeat(length / 12)) }
     const sealer = createSealer(hex(key), fixedNonce)
     const sealed = concatBytes(hex(iv), hex(ct), hex(tag))
     if (result === 'valid') {
@@ -59,6 +59,20 @@ t.test('another key', async (t) => {
 t.test('each value has a nonce of its own', async (t) => {
   const nonces = new Set(Array.from({ length: 500 }, () => toHex(sealer.seal(utf8('v'), utf8('c')).slice(0, 12))))
   t.equal(nonces.size, 500)
+})
+
+t.test('a nonce leaves the random source once, whatever becomes of the value', async (t) => {
+  const seed = 7
+  const sealer = createSealer(key, new SimulatedRandom(seed))
+  const drawn = new SimulatedRandom(seed).bytes(200 * 12)
+  for (let at = 0; at < 200; at += 1) {
+    const sealed = sealer.seal(utf8('v'), utf8('c'))
+    t.same(sealed.slice(0, 12), drawn.slice(at * 12, (at + 1) * 12))
+    sealed.fill(0) // memory of its own: the nonces to come do not change
+  }
+  const short = createSealer(key, { bytes: (length) => new Uint8Array(length - 1) })
+  t.throws(() => short.seal(utf8('v'), utf8('c')), TypeError)
+  t.throws(() => short.seal(utf8('v'), utf8('c')), TypeError, 'nothing of it is used later')
 })
 
 t.test('the caller may wipe its key and change its arrays', async (t) => {
