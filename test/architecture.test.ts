@@ -65,12 +65,48 @@ function importViolations(file: SourceFile, room: RoomName, target: string): str
     : [`${file.path} imports ${target}: other rooms are entered through index.ts`]
 }
 
+/** Files that reach each other by imports, types included: one sorted group for each tangle. */
+function importCycles(files: readonly SourceFile[]): string[][] {
+  const importsOf = new Map(files.map(({ path, imports }) => [path, imports]))
+  const reached = new Map(files.map(({ path }) => [path, reach(path, importsOf)]))
+  const groups = files
+    .filter(({ path }) => reached.get(path)?.has(path))
+    .map(({ path }) => [...(reached.get(path) ?? [])].filter((other) => reached.get(other)?.has(path)).sort())
+  return [...new Map(groups.map((group) => [group.join(), group])).values()]
+}
+
+/** Every file that `from` comes to by one import or more. */
+function reach(from: string, importsOf: ReadonlyMap<string, readonly string[]>): Set<string> {
+  const seen = new Set<string>()
+  const left = [from]
+  for (let path = left.pop(); path !== undefined; path = left.pop()) {
+    const next = (importsOf.get(path) ?? []).filter((target) => importsOf.has(target) && !seen.has(target))
+    for (const target of next) seen.add(target)
+    left.push(...next)
+  }
+  return seen
+}
+
 const present = ROOMS.filter((room) => existsSync(join(ROOT, room)))
 const files = sourceFiles(present)
 
 t.test('every room keeps to the import table, the I/O folders and injected time', async (t) => {
   t.ok(files.length > 20, 'the sources were found')
   t.same(files.flatMap(violations), [])
+})
+
+t.test('no files import each other in a circle, not even for a type', async (t) => {
+  t.same(importCycles(files), [], 'what both need belongs in a file below them')
+})
+
+t.test('circles are seen', async (t) => {
+  const cyclesOf = (texts: Record<string, string>) =>
+    importCycles(Object.entries(texts).map(([path, text]) => analyse(path, text)))
+  const chain = { 'core/a.ts': "import { b } from './b.ts'", 'core/b.ts': "export { c } from './c.ts'" }
+  t.same(cyclesOf({ ...chain, 'core/c.ts': "import { x } from 'node:util'" }), [])
+  t.same(cyclesOf({ ...chain, 'core/c.ts': "import type { B } from './b.ts'" }), [['core/b.ts', 'core/c.ts']])
+  t.same(cyclesOf({ ...chain, 'core/c.ts': "type A = import('./a.ts').A" }), [['core/a.ts', 'core/b.ts', 'core/c.ts']])
+  t.same(cyclesOf({ 'core/a.ts': "import { a } from './a.ts'" }), [['core/a.ts']], 'a file and itself')
 })
 
 t.test('every room has a front door', async (t) => {

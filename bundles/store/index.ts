@@ -9,11 +9,11 @@ export {
   type QueueProblemKind,
   type QueueReport,
 } from './check.ts'
-export {
-  type Acceptance,
-  type BundleQueue,
-  type BundleQueueDependencies,
-  type BundleQueueOptions,
-  openBundleQueue,
-  type QueuedBundle,
-} from './queue.ts'
+export { openBundleQueue } from './queue.ts'
+export type {
+  Acceptance,
+  BundleQueue,
+  BundleQueueDependencies,
+  BundleQueueOptions,
+  QueuedBundle,
+} from './types.ts'

@@ -6,7 +6,7 @@ import { expiresAtMs } from '../expiry.ts'
 import { EXPIRY_BATCH, EXPIRY_RETRY_MS, MAX_PEEK, MAX_QUEUED_BUNDLE_BYTES } from '../limits.ts'
 import { QueueEntries } from './entries.ts'
 import type { QueuedContent } from './keys.ts'
-import type { Acceptance, BundleQueue, BundleQueueDependencies, BundleQueueOptions, QueuedBundle } from './queue.ts'
+import type { Acceptance, BundleQueue, BundleQueueDependencies, BundleQueueOptions, QueuedBundle } from './types.ts'
 
 /** {@link BundleQueue} on the node's database. Accepting goes side by side, taking out one at a time. */
 export class StoredQueue implements BundleQueue {
