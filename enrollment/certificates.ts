@@ -143,6 +143,22 @@ export function nodeCertificateContent(
   return leafContent({ ...options, ...profile }, dependencies)
 }
 
+/** An operator's certificate. Default lifetime seven days, never beyond the issuer's. */
+export async function issueOperatorCertificate(
+  options: IssueTimes & { mesh: string; name: string; keys: Omit<MemberKeys, 'overlayKey'>; issuer: Authority },
+  dependencies: Dependencies,
+): Promise<Certificate> {
+  const profile = {
+    label: options.name,
+    roles: ['operator'],
+    purpose: 'operator',
+    keyPurposes: [OID.clientAuth],
+    additional: [],
+  } as const
+  const content = leafContent({ ...options, ...profile }, dependencies)
+  return parseCertificate(await writeCertificate(content, options.issuer.keys))
+}
+
 /** The certificate of a CA's HTTPS endpoint. Default lifetime seven days, never beyond the issuer's. */
 export async function issueServerCertificate(
   options: IssueTimes & { mesh: string; label: string; keys: Omit<MemberKeys, 'overlayKey'>; issuer: Authority },
@@ -166,7 +182,7 @@ interface LeafOptions extends IssueTimes {
 
 function leafContent(options: LeafOptions, { random }: Dependencies): CertificateContent {
   const { mesh, label, keys, issuer } = options
-  const { uri, dnsName } = memberNames(options.purpose, mesh, label)
+  const { uri, dnsName, bundleEndpoint } = memberNames(options.purpose, mesh, label)
   return {
     serialNumber: randomSerialNumber(random),
     issuerName: issuer.certificate.subjectName,
@@ -177,7 +193,11 @@ function leafContent(options: LeafOptions, { random }: Dependencies): Certificat
       basicConstraints({ ca: false }),
       keyUsage('digitalSignature'),
       extendedKeyUsage(...options.keyPurposes),
-      subjectAltName({ uris: [uri], dnsNames: [dnsName] }),
+      subjectAltName({
+        uris: [uri],
+        dnsNames: [dnsName],
+        bundleEndpoints: bundleEndpoint === undefined ? [] : [bundleEndpoint],
+      }),
       subjectKeyIdentifier(sha256(keys.spki)),
       authorityKeyIdentifier(issuer.certificate.subjectKeyId),
       rolesExtension(options.roles),

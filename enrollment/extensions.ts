@@ -53,11 +53,22 @@ export function extendedKeyUsage(...purposes: readonly string[]): Extension {
 const DNS_NAME = contextTag(2, 'primitive')
 const URI_NAME = contextTag(6, 'primitive')
 
-/** subjectAltName with URIs and DNS names. */
-export function subjectAltName(names: { uris: readonly string[]; dnsNames: readonly string[] }): Extension {
+/** subjectAltName with URIs, DNS names and bundle endpoints. */
+export function subjectAltName(names: {
+  uris: readonly string[]
+  dnsNames: readonly string[]
+  bundleEndpoints?: readonly string[]
+}): Extension {
   const uris = names.uris.map((uri) => derText(URI_NAME, uri))
   const dnsNames = names.dnsNames.map((name) => derText(DNS_NAME, name))
-  return { oid: OID.subjectAltName, critical: false, value: derSequence(...uris, ...dnsNames) }
+  const endpoints = (names.bundleEndpoints ?? []).map(bundleEndpoint)
+  return { oid: OID.subjectAltName, critical: false, value: derSequence(...uris, ...dnsNames, ...endpoints) }
+}
+
+/** An otherName of the form bundleEID (RFC 9174 §4.4.2). */
+function bundleEndpoint(endpoint: string): Uint8Array {
+  const value = der(contextTag(0, 'constructed'), derText(TAG.ia5String, endpoint))
+  return der(contextTag(0, 'constructed'), derOid(OID.bundleEndpoint), value)
 }
 
 /** nameConstraints that permit one mesh: DNS names at or below its name, URIs whose host is its name. */

@@ -1,4 +1,6 @@
 import { decodeAnomalyBody } from './anomaly.ts'
+import { decodeCertificateBody } from './certificate-body.ts'
+import { decodeDirective } from './directive.ts'
 import { RECORDS_ERRORS } from './errors.ts'
 import type { CheckedRecord, DecodedRecord, RecordType } from './types.ts'
 
@@ -9,7 +11,11 @@ import type { CheckedRecord, DecodedRecord, RecordType } from './types.ts'
 export type RecordBodies = Readonly<Partial<Record<RecordType, (body: Uint8Array) => unknown>>>
 
 /** The codecs of this room. */
-export const RECORD_BODIES: RecordBodies = Object.freeze({ anomaly: decodeAnomalyBody })
+export const RECORD_BODIES: RecordBodies = Object.freeze({
+  anomaly: decodeAnomalyBody,
+  certificate: decodeCertificateBody,
+  directive: decodeDirective,
+})
 
 /**
  * The codec of `type`.

@@ -1,11 +1,12 @@
 /**
- * Frame of a record: an untagged COSE_Sign (RFC 9052 §4.1) in deterministic CBOR.
+ * What is signed by a node's keys, be it a record or the admission statement of a link: an untagged COSE_Sign
+ * (RFC 9052 §4.1) in deterministic CBOR.
  *
  *     84                                        array of 4
  *       58 ..  A1 03 78 .. content type         protected header: content type (3), text, and nothing else
  *       A0                                      unprotected header: always empty
- *       58 ..  payload                          see record.ts
- *       81 | 82                                 one signature, or two: classical, then post-quantum
+ *       58 ..  payload                          of a record: see record.ts
+ *       81 | 82                                 one signature, or two of different halves
  *         83                                    COSE_Signature
  *           58 ..  A2 01 alg 04 58 20 kid       protected header: algorithm (1), SHA-256 of the SPKI (4)
  *           A0
@@ -21,10 +22,18 @@ import {
   concatBytes,
   decodeCbor,
   encodeCbor,
+  equalBytes,
   type GapmeshError,
   isGapmeshError,
 } from '../core/index.ts'
-import { type SignatureSuite, sha256, suiteByCoseAlgorithm } from '../crypto/index.ts'
+import {
+  type PublicKey,
+  type SignatureProvider,
+  type SignatureSuite,
+  type SigningKey,
+  sha256,
+  suiteByCoseAlgorithm,
+} from '../crypto/index.ts'
 import { RECORDS_ERRORS } from './errors.ts'
 import { MAX_RECORD_BYTES } from './limits.ts'
 import type { RecordSignature } from './types.ts'
@@ -40,7 +49,7 @@ const SIG_STRUCTURE_START = concatBytes(Uint8Array.of(0x85), encodeCbor('Signatu
 /** Start of dCBOR ["gapmesh-record-1", protected, payload]. */
 const ID_START = concatBytes(Uint8Array.of(0x83), encodeCbor('gapmesh-record-1'))
 
-/** What a record is signed over and identified by: CBOR items, heads included, as they stand in its bytes. */
+/** What is signed, and what a record is identified by: CBOR items, heads included, as they stand in its bytes. */
 export interface SignedItems {
   /** The protected header as a byte string. */
   readonly protectedItem: Uint8Array
@@ -82,8 +91,8 @@ export function signatureHeader(coseAlgorithm: number, keyId: Uint8Array): Uint8
   return encodeCbor(encodeCbor(header))
 }
 
-/** The bytes of a COSE_Sign: {@link readFrame} reads them. */
-export function writeFrame(items: SignedItems, signatures: readonly RecordSignature[]): Uint8Array {
+/** The bytes of a COSE_Sign: {@link readCoseSign} reads them. */
+export function writeCoseSign(items: SignedItems, signatures: readonly RecordSignature[]): Uint8Array {
   const emptyMap = Uint8Array.of(0xa0)
   const parts = signatures.flatMap(({ coseAlgorithm, keyId, signature }) => [
     Uint8Array.of(0x83),
@@ -100,7 +109,7 @@ export function idOf(items: SignedItems): Uint8Array {
   return sha256(concatBytes(ID_START, items.protectedItem, items.payloadItem))
 }
 
-/** external_aad of every signature in a mesh as a byte-string item: no record means anything in another mesh. */
+/** external_aad of every signature in a mesh as a byte-string item: nothing that is signed means anything in another mesh. */
 export function externalAad(mesh: string, rootFingerprint: Uint8Array): Uint8Array {
   return encodeCbor(encodeCbor([mesh, rootFingerprint]))
 }
@@ -111,10 +120,46 @@ export function sigStructure(items: SignedItems, headerItem: Uint8Array, aadItem
 }
 
 /**
+ * Signs `items` with every key at the same time; the signatures stand in the order of the keys.
+ * @throws {TypeError} when a key signs with another length than its suite's, and whatever the keys throw
+ */
+export async function signItems(
+  items: SignedItems,
+  { keys, aadItem }: { keys: readonly SigningKey[]; aadItem: Uint8Array },
+): Promise<RecordSignature[]> {
+  return Promise.all(
+    keys.map(async (key) => {
+      const { keyId, suite } = key.publicKey
+      const header = signatureHeader(suite.coseAlgorithm, keyId)
+      const signature = await key.sign(sigStructure(items, header, aadItem))
+      if (signature.length !== suite.signatureBytes) throw new TypeError('a key signs with the length of its suite')
+      return { coseAlgorithm: suite.coseAlgorithm, keyId, signature }
+    }),
+  )
+}
+
+/** Public keys of a node, as its certificate names them. */
+export interface NodeKeys {
+  readonly identityKey: PublicKey
+  readonly deviceKey: PublicKey
+}
+
+/** True when `signature` is by the key of its half and holds over `items`. */
+export async function signatureHolds(
+  items: SignedItems,
+  { suite, keyId, protectedItem, signature }: CoseSignature,
+  { keys, aadItem, provider }: { keys: NodeKeys; aadItem: Uint8Array; provider: SignatureProvider },
+): Promise<boolean> {
+  const key = suite.half === 'classical' ? keys.deviceKey : keys.identityKey
+  if (key.suite.coseAlgorithm !== suite.coseAlgorithm || !equalBytes(key.keyId, keyId)) return false
+  return provider.verify(key, sigStructure(items, protectedItem, aadItem), signature)
+}
+
+/**
  * Decodes a COSE_Sign strictly; its parts are views into `bytes`. The caller has checked the size.
  * @throws RECORDS_MALFORMED, RECORDS_CRITICAL_HEADER, RECORDS_SIGNATURE_SET, RECORDS_ALGORITHM_UNKNOWN
  */
-export function readFrame(bytes: Uint8Array): CoseFrame {
+export function readCoseSign(bytes: Uint8Array): CoseFrame {
   const reader = new CborReader(bytes, malformed)
   reader.array('COSE_Sign', { min: 4, max: 4 })
   const protectedAt = reader.at
@@ -194,12 +239,12 @@ function namesUnknownCritical(header: Uint8Array): boolean {
   }
 }
 
-/** One or two signatures of distinct halves by known algorithms, the classical half first. */
+/** One or two signatures of distinct halves by known algorithms. */
 function knownSet(signatures: readonly ReadSignature[]): readonly CoseSignature[] {
   const known = signatures.filter((signature): signature is CoseSignature => signature.suite !== undefined)
   if (known.length < signatures.length) throw RECORDS_ERRORS.create('RECORDS_ALGORITHM_UNKNOWN')
   const halves = known.map(({ suite }) => suite.half)
-  if (halves.length === 2 && (halves[0] !== 'classical' || halves[1] !== 'post-quantum')) {
+  if (halves.length === 2 && halves[0] === halves[1]) {
     throw RECORDS_ERRORS.create('RECORDS_SIGNATURE_SET', { metadata: { halves } })
   }
   return known

@@ -9,6 +9,24 @@
 export { hashAddress, type Pseudonym, parseAddress } from './address.ts'
 export { decodeAnomalyBody, encodeAnomalyBody } from './anomaly.ts'
 export { RECORD_BODIES, type RecordBodies } from './bodies.ts'
+export { decodeCertificateBody, encodeCertificateBody } from './certificate-body.ts'
+export {
+  type CoseFrame,
+  externalAad,
+  type NodeKeys,
+  readCoseSign,
+  signatureHolds,
+  signedItems,
+  signItems,
+  writeCoseSign,
+} from './cose.ts'
+export {
+  type Directive,
+  decodeDirective,
+  encodeDirective,
+  type RevokeDirective,
+  type RotateDirective,
+} from './directive.ts'
 export { RECORDS_ERRORS, refusesContent } from './errors.ts'
 export {
   MAX_ANOMALY_SIGNATURES,

@@ -52,6 +52,9 @@ export const MAX_STRAY_RECORDS = 1_024
 /** How far the wall clock may get ahead of the time that has passed before nothing is removed by it any more. */
 export const MAX_CLOCK_JUMP_MS = 3_600_000
 
+/** How long a wall clock that got ahead so far is doubted: afterwards it is taken as it is. */
+export const MAX_CLOCK_DOUBT_MS = 86_400_000
+
 /** Most records that one expiry commit removes; more follow at once in the next. */
 export const EXPIRY_BATCH = 512
 

@@ -13,7 +13,7 @@
  * The content type names the type: `application/vnd.gapmesh.<type>+cbor`.
  */
 import { CborReader, type CborValue, encodeCbor, type GapmeshError, isDnsLabel } from '../core/index.ts'
-import { type CoseFrame, idOf, readFrame, type SignedItems, signedItems, writeFrame } from './cose.ts'
+import { type CoseFrame, idOf, readCoseSign, type SignedItems, signedItems, writeCoseSign } from './cose.ts'
 import { RECORDS_ERRORS } from './errors.ts'
 import { MAX_LIFETIME_MS, MAX_RECORD_BYTES, MAX_SERIAL_BYTES, MAX_TIME_MS } from './limits.ts'
 import { type DecodedRecord, RECORD_TYPES, type RecordContent, type RecordSignature, type RecordType } from './types.ts'
@@ -51,7 +51,7 @@ export function expiryOf(record: Pick<RecordContent, 'type' | 'createdAtMs' | 'l
  * @throws {TypeError} for values that CBOR here does not carry
  */
 export function encodeRecord(content: RecordContent, signatures: readonly RecordSignature[]): Uint8Array {
-  return writeFrame(itemsOf(content), signatures)
+  return writeCoseSign(itemsOf(content), signatures)
 }
 
 /** The items of a record that its signatures and its id cover. */
@@ -96,7 +96,8 @@ export function openRecord(bytes: Uint8Array): OpenedRecord {
     throw RECORDS_ERRORS.create('RECORDS_TOO_LARGE', { metadata: { bytes: bytes.length, maxBytes: MAX_RECORD_BYTES } })
   }
   const copy = new Uint8Array(bytes)
-  const frame = readFrame(copy)
+  const frame = readCoseSign(copy)
+  checkOrder(frame)
   const fields = readPayload(frame.payload)
   const type = typeOf(frame.contentType)
   checkLifetime(type, fields.lifetimeMs)
@@ -106,6 +107,12 @@ export function openRecord(bytes: Uint8Array): OpenedRecord {
     signature,
   }))
   return { record: { type, ...fields, id: idOf(frame), bytes: copy, signatures }, frame }
+}
+
+/** The classical signature stands first: two orders would be two encodings of one record. */
+function checkOrder({ signatures: [first, second] }: CoseFrame): void {
+  if (second === undefined || first?.suite.half === 'classical') return
+  throw RECORDS_ERRORS.create('RECORDS_SIGNATURE_SET', { metadata: { order: 'post-quantum first' } })
 }
 
 function malformed(what: string): GapmeshError {

@@ -1,7 +1,7 @@
 import { checkOptionKeys } from '../core/index.ts'
 import { requiredHalves, type SignaturePolicy, type SigningKey } from '../crypto/index.ts'
 import { checkBody, RECORD_BODIES, type RecordBodies } from './bodies.ts'
-import { externalAad, sigStructure, writeFrame } from './cose.ts'
+import { externalAad, signItems, writeCoseSign } from './cose.ts'
 import { itemsOf, openRecord } from './record.ts'
 import type { CheckedRecord, RecordContent, RecordSignature, RecordSigner } from './types.ts'
 
@@ -26,16 +26,12 @@ export async function signRecord(
   checkOptionKeys('signRecord', options, ['policy', 'bodies'])
   const items = itemsOf(content)
   const keys = signingKeys(signer, options.policy)
-  const { record, frame } = openRecord(writeFrame(items, keys.map(blankSignature)))
+  const { record, frame } = openRecord(writeCoseSign(items, keys.map(blankSignature)))
   const checked = checkBody(record, options.bodies ?? RECORD_BODIES)
-  const aad = externalAad(signer.mesh, signer.rootFingerprint)
-  const signed = frame.signatures.map(async ({ protectedItem, signature }, at) => {
-    const made = await keys[at]?.sign(sigStructure(items, protectedItem, aad))
-    // The blank signatures are views into the record's bytes: each is written into its place.
-    if (made?.length !== signature.length) throw new TypeError('a key signs with the length of its suite')
-    signature.set(made)
-  })
-  await Promise.all(signed)
+  const aadItem = externalAad(signer.mesh, signer.rootFingerprint)
+  const made = await signItems(items, { keys, aadItem })
+  // The blank signatures are views into the record's bytes: each is written into its place.
+  for (const [at, { signature }] of made.entries()) frame.signatures[at]?.signature.set(signature)
   return checked
 }
 

@@ -1,7 +1,7 @@
-import { type Clock, equalBytes, isGapmeshError } from '../core/index.ts'
-import { type PublicKey, requiredHalves, type SignaturePolicy, type SignatureProvider } from '../crypto/index.ts'
+import { type Clock, isGapmeshError } from '../core/index.ts'
+import { requiredHalves, type SignaturePolicy, type SignatureProvider } from '../crypto/index.ts'
 import { bodyCodec, checkBody, RECORD_BODIES, type RecordBodies } from './bodies.ts'
-import { type CoseFrame, type CoseSignature, externalAad, sigStructure } from './cose.ts'
+import { type CoseFrame, externalAad, signatureHolds } from './cose.ts'
 import { RECORDS_ERRORS } from './errors.ts'
 import { MAX_CREATION_AHEAD_MS } from './limits.ts'
 import { type PathCache, type ValidPath, validatePath } from './path/index.ts'
@@ -31,8 +31,8 @@ export interface VerifyDependencies {
  * 2. lifetime: not expired, created at most 5 minutes ahead, creation time in step with the sequence
  * 3. not a duplicate (look-up only)
  * 4. body, decoded strictly
- * 5. the origin's certificate is known, its path is valid at the creation time, nothing in it is revoked: for key
- *    compromise at any time, else from the date of revocation on
+ * 5. the origin's certificate is known, a node's or for a directive an operator's; its path is valid at the creation
+ *    time; nothing in it is revoked: for key compromise at any time, else from the date of revocation on
  * 6. the policy of the creation time has the halves that it asks for
  * 7. the signatures, the classical one first because it is cheaper to refuse
  *
@@ -91,7 +91,8 @@ async function authorOf(
   const { mesh, rootFingerprint, root, revocations } = trust
   const chain = await trust.chainFor(record.issuerKeyId, record.serialNumber)
   if (chain === undefined) throw RECORDS_ERRORS.create('RECORDS_CERTIFICATE_UNKNOWN')
-  const policy = { mesh, rootFingerprint, signaturePolicy, purpose: 'node' } as const
+  const purpose = record.type === 'directive' ? 'operator' : 'node'
+  const policy = { mesh, rootFingerprint, signaturePolicy, purpose } as const
   const path = { chain, root, revocations, policy, atMs: record.createdAtMs }
   const author = await validatePath(path, { provider, cache: paths }).catch((cause) => {
     throw refusedPath(cause)
@@ -120,19 +121,9 @@ async function checkSignatures(
   author: ValidPath,
   { trust, provider }: { trust: RecordTrust; provider: SignatureProvider },
 ): Promise<void> {
-  const aad = externalAad(trust.mesh, trust.rootFingerprint)
-  const signed = frame.signatures.map((signature) => ({ signature, key: keyFor(signature, author) }))
-  for (const { signature, key } of signed) {
-    const message = sigStructure(frame, signature.protectedItem, aad)
-    if (!(await provider.verify(key, message, signature.signature))) {
-      throw RECORDS_ERRORS.create('RECORDS_SIGNATURE', { metadata: { half: signature.suite.half } })
-    }
+  const by = { keys: author, aadItem: externalAad(trust.mesh, trust.rootFingerprint), provider }
+  for (const signature of frame.signatures) {
+    if (await signatureHolds(frame, signature, by)) continue
+    throw RECORDS_ERRORS.create('RECORDS_SIGNATURE', { metadata: { half: signature.suite.half } })
   }
-}
-
-function keyFor({ suite, keyId }: CoseSignature, { identityKey, deviceKey }: ValidPath): PublicKey {
-  const key = suite.half === 'classical' ? deviceKey : identityKey
-  const fits = key.suite.coseAlgorithm === suite.coseAlgorithm && equalBytes(key.keyId, keyId)
-  if (!fits) throw RECORDS_ERRORS.create('RECORDS_SIGNATURE', { metadata: { half: suite.half, key: 'another' } })
-  return key
 }

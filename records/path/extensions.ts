@@ -30,7 +30,10 @@ export type ExtensionValues = Pick<
   Certificate,
   'basicConstraints' | 'keyUsage' | 'extendedKeyUsage' | 'nameConstraints'
 > &
-  Pick<Certificate, 'uris' | 'dnsNames' | 'roles' | 'overlayKey' | 'altSpki' | 'altSignatureSuite'> & {
+  Pick<
+    Certificate,
+    'uris' | 'dnsNames' | 'bundleEndpoints' | 'roles' | 'overlayKey' | 'altSpki' | 'altSignatureSuite'
+  > & {
     subjectKeyId: Uint8Array | undefined
     authorityKeyId: Uint8Array | undefined
     /** Still in its X.509 form. */
@@ -105,6 +108,7 @@ export function readExtensions(extensions: readonly RawExtension[]): ExtensionVa
     nameConstraints: undefined,
     uris: [],
     dnsNames: [],
+    bundleEndpoints: [],
     roles: [],
     overlayKey: undefined,
     altSpki: undefined,
@@ -158,9 +162,10 @@ function readExtendedKeyUsage(value: DerReader): readonly string[] {
 
 const DNS_NAME = contextTag(2, 'primitive')
 const URI_NAME = contextTag(6, 'primitive')
+const OTHER_NAME = contextTag(0, 'constructed')
 
 interface GeneralName {
-  readonly kind: 'dns' | 'uri'
+  readonly kind: 'dns' | 'uri' | 'bundle'
   readonly text: string
 }
 
@@ -176,9 +181,26 @@ function textsOf(names: readonly GeneralName[], kind: GeneralName['kind']): read
 
 function readSubjectAltName(value: DerReader): Partial<ExtensionValues> {
   const names = value.constructed(TAG.sequence, (inner) =>
-    inner.all(MAX_GENERAL_NAMES, (item) => readGeneralName(item, OID.subjectAltName)),
+    inner.all(MAX_GENERAL_NAMES, (item) =>
+      item.nextTag === OTHER_NAME ? readBundleEndpoint(item) : readGeneralName(item, OID.subjectAltName),
+    ),
   )
-  return { uris: textsOf(names, 'uri'), dnsNames: textsOf(names, 'dns') }
+  return {
+    uris: textsOf(names, 'uri'),
+    dnsNames: textsOf(names, 'dns'),
+    bundleEndpoints: textsOf(names, 'bundle'),
+  }
+}
+
+/** An otherName of the form bundleEID: [0] { OBJECT IDENTIFIER, [0] { IA5String } } (RFC 9174 §4.4.2). */
+function readBundleEndpoint(reader: DerReader): GeneralName {
+  return reader.constructed(OTHER_NAME, (inner) => {
+    if (inner.oid() !== OID.bundleEndpoint) throw outsideProfile(OID.subjectAltName)
+    const text = inner.constructed(contextTag(0, 'constructed'), (value) =>
+      value.text(TAG.ia5String, MAX_GENERAL_NAME_CHARACTERS),
+    )
+    return { kind: 'bundle', text }
+  })
 }
 
 /** Permitted DNS and URI subtrees only (RFC 5280 §4.2.1.10); excluded subtrees and other forms are outside the profile. */

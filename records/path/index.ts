@@ -30,10 +30,18 @@ export {
   derUnsigned,
 } from './der-writer.ts'
 export { PATH_ERRORS } from './errors.ts'
-export { KEY_USAGE_BITS, type KeyUsage, ROLES, readSignedKey, signedKeyMessage } from './extensions.ts'
-export { MAX_CERTIFICATE_BYTES, MAX_CHAIN_LENGTH } from './limits.ts'
+export {
+  KEY_USAGE_BITS,
+  type KeyUsage,
+  type RawExtension,
+  ROLES,
+  readSignedKey,
+  signedKeyMessage,
+  splitExtensions,
+} from './extensions.ts'
+export { MAX_CERTIFICATE_BYTES, MAX_CHAIN_LENGTH, MAX_NAME_BYTES } from './limits.ts'
 export { type MemberNames, memberLabel, memberNames } from './names.ts'
 export { OID } from './oids.ts'
-export { overlayKeyHolds, PathCache } from './signatures.ts'
+export { type Issued, overlayKeyHolds, PathCache, verifyIssued } from './signatures.ts'
 export type { Certificate, PathPolicy, Revocation, RevocationView, Role, ValidPath } from './types.ts'
 export { noRevocations, type PathDependencies, type PathInput, validatePath } from './validate.ts'

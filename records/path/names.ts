@@ -1,37 +1,57 @@
 import { isDnsLabel } from '../../core/index.ts'
-import type { PathPolicy } from './types.ts'
+import type { Certificate, PathPolicy } from './types.ts'
 
 /** The names in the subject alternative name of a leaf. */
 export interface MemberNames {
   readonly uri: string
   readonly dnsName: string
+  /** Where bundles for a node go; others have none. */
+  readonly bundleEndpoint: string | undefined
+}
+
+/** Segment of the URI that says what a member is. */
+const SEGMENT: Readonly<Record<PathPolicy['purpose'], string>> = {
+  node: 'node',
+  operator: 'operator',
+  'ca-server': 'ca',
 }
 
 /**
- * Names of a member of `mesh`: for a node `spiffe://<mesh>/node/<label>` (an X.509-SVID), for a CA's server
- * `spiffe://<mesh>/ca/<label>`; for both `<label>.<mesh>`.
+ * Names of a member of `mesh`: for a node `spiffe://<mesh>/node/<label>` (an X.509-SVID) and the bundle endpoint
+ * `dtn://<label>.<mesh>/`, for an operator `spiffe://<mesh>/operator/<label>`, for a CA's server
+ * `spiffe://<mesh>/ca/<label>`; for all `<label>.<mesh>`.
  */
 export function memberNames(purpose: PathPolicy['purpose'], mesh: string, label: string): MemberNames {
-  return { uri: `${uriPrefix(purpose, mesh)}${label}`, dnsName: `${label}.${mesh}` }
+  const dnsName = `${label}.${mesh}`
+  const bundleEndpoint = purpose === 'node' ? `dtn://${dnsName}/` : undefined
+  return { uri: `${uriPrefix(purpose, mesh)}${label}`, dnsName, bundleEndpoint }
 }
 
-/** The label in names of exactly the form of {@link memberNames}; undefined for any others. */
+/**
+ * The label in names of exactly the form of {@link memberNames}; undefined for any others. A node's certificate may leave
+ * its bundle endpoint out.
+ */
 export function memberLabel(
   purpose: PathPolicy['purpose'],
   mesh: string,
-  names: { uris: readonly string[]; dnsNames: readonly string[] },
+  names: Pick<Certificate, 'uris' | 'dnsNames' | 'bundleEndpoints'>,
 ): string | undefined {
   const prefix = uriPrefix(purpose, mesh)
-  const [uri, secondUri] = names.uris
-  const [dnsName, secondDnsName] = names.dnsNames
-  if (uri === undefined || secondUri !== undefined || secondDnsName !== undefined) return undefined
+  const [uri, ...moreUris] = names.uris
+  if (uri === undefined || moreUris.length > 0 || !uri.startsWith(prefix)) return undefined
   const label = uri.slice(prefix.length)
-  const sound = uri.startsWith(prefix) && isDnsLabel(label) && dnsName === `${label}.${mesh}`
+  const { dnsName, bundleEndpoint } = memberNames(purpose, mesh, label)
+  const sound =
+    isDnsLabel(label) &&
+    names.dnsNames.length === 1 &&
+    names.dnsNames[0] === dnsName &&
+    names.bundleEndpoints.length <= 1 &&
+    names.bundleEndpoints.every((endpoint) => endpoint === bundleEndpoint)
   return sound ? label : undefined
 }
 
 function uriPrefix(purpose: PathPolicy['purpose'], mesh: string): string {
-  return `spiffe://${mesh}/${purpose === 'node' ? 'node' : 'ca'}/`
+  return `spiffe://${mesh}/${SEGMENT[purpose]}/`
 }
 
 /** True when a DNS name is `base` or below it (RFC 5280 §4.2.1.10). */

@@ -13,6 +13,8 @@ const DEFAULT_CLOCK_SKEW_MS = 5 * 60 * 1000
 export interface Path {
   readonly leaf: Certificate
   readonly root: Certificate
+  /** The root is the caller's own trust anchor, not what the path brought along. */
+  readonly rootHeld: boolean
   /** Leaf first, root last. */
   readonly chain: readonly Certificate[]
 }
@@ -33,7 +35,7 @@ export function anchoredPath(
   if (chain.length > MAX_CHAIN_LENGTH) throw PATH_ERRORS.create('RECORDS_PATH_TOO_LONG')
   if (leaf === undefined || root === undefined || !isRoot(root)) throw PATH_ERRORS.create('RECORDS_PATH_ROOT')
   if (chain.length < 2) throw PATH_ERRORS.create('RECORDS_PATH_TOO_SHORT')
-  return { leaf, root, chain }
+  return { leaf, root, rootHeld: given.root !== undefined, chain }
 }
 
 /** The certificate above each one; the root stands above itself. */
@@ -63,6 +65,7 @@ export function checkAuthorities(path: Path): void {
 
 const REQUIRED_KEY_PURPOSES: Readonly<Record<PathPolicy['purpose'], readonly string[]>> = {
   node: [OID.clientAuth, OID.serverAuth, OID.bundleSecurity],
+  operator: [OID.clientAuth],
   'ca-server': [OID.serverAuth],
 }
 
@@ -83,7 +86,8 @@ export function checkUsage(path: Path, purpose: PathPolicy['purpose']): void {
 }
 
 const ALLOWED_ROLES: Readonly<Record<PathPolicy['purpose'], readonly Role[]>> = {
-  node: ['node', 'validator', 'operator'],
+  node: ['node', 'validator'],
+  operator: ['operator'],
   'ca-server': ['ca'],
 }
 
@@ -132,7 +136,7 @@ export function checkKeysPresent(path: Path, policy: PathPolicy): void {
  */
 export function checkRevocations(path: Path, revocations: RevocationView, atMs: number): void {
   for (const certificate of path.chain.slice(0, -1)) {
-    const revocation = revocations.find(certificate.authorityKeyId, certificate.serialNumber)
+    const revocation = revocations.find(certificate)
     if (revocation === undefined || !counts(revocation, atMs)) continue
     throw PATH_ERRORS.create('RECORDS_PATH_REVOKED', { metadata: { ...revocation } })
   }

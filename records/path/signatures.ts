@@ -1,5 +1,5 @@
 import { toHex } from '../../core/index.ts'
-import type { PublicKey, SignatureProvider } from '../../crypto/index.ts'
+import type { PublicKey, SignatureProvider, SuiteName } from '../../crypto/index.ts'
 import { encodeSpki } from './algorithms.ts'
 import { PATH_ERRORS } from './errors.ts'
 import { signedKeyMessage } from './extensions.ts'
@@ -64,7 +64,8 @@ export class PathCache {
 
 /**
  * Verifies every signature of `path`, the leaf's overlay key included, and imports the leaf's keys. The alternative
- * signature is verified where there is one.
+ * signature is verified where there is one. A root that the caller holds itself is an anchor (RFC 5280 §6.1): it was
+ * judged when it was taken in, and what it says of itself is covered by the fingerprint.
  * @throws RECORDS_PATH_SIGNATURE, RECORDS_PATH_ALTERNATIVE_SIGNATURE, RECORDS_PATH_OVERLAY_KEY, RECORDS_CERT_KEY
  */
 export async function verifySignatures(
@@ -81,13 +82,13 @@ export async function verifySignatures(
   }
   await verifyOverlayKey(path.leaf, provider)
   // From the root down: a key is believed only once the certificate that names it is.
-  for (let at = path.chain.length - 1; at > 0; at -= 1) {
+  for (let at = path.chain.length - (path.rootHeld ? 2 : 1); at > 0; at -= 1) {
     const authority = keyFrom(path, at)
     if (cache?.hasAuthority(authority)) continue
-    await verifyLink(path, at, provider)
+    await verifyIssued(path.chain[at] ?? path.root, issuerOf(path, at), provider)
     cache?.addAuthority(authority)
   }
-  await verifyLink(path, 0, provider)
+  await verifyIssued(path.leaf, issuerOf(path, 0), provider)
   cache?.set(key, keys)
   return keys
 }
@@ -100,32 +101,39 @@ function keyFrom(path: Path, at: number): string {
     .join(':')
 }
 
-async function verifyLink(path: Path, at: number, provider: SignatureProvider): Promise<void> {
-  const certificate = path.chain[at] ?? path.root
-  const issuer = issuerOf(path, at)
-  if (!(await mainHolds(certificate, issuer, provider))) throw PATH_ERRORS.create('RECORDS_PATH_SIGNATURE')
-  // Which halves must be there was judged before, by policy; one that is there must hold.
-  if (certificate.altSignature !== undefined && !(await alternativeHolds(certificate, issuer, provider))) {
+/** What a CA signs with both its keys: a certificate or a revocation list. */
+export type Issued = Pick<
+  Certificate,
+  'signatureSuite' | 'signature' | 'tbs' | 'altSignatureSuite' | 'altSignature' | 'altTbs'
+>
+
+/**
+ * Verifies the signatures of `issuer` over `issued`: the main one, and the alternative one where there is one. Which
+ * halves must be there is judged before, by policy; one that is there must hold.
+ * @throws RECORDS_PATH_SIGNATURE, RECORDS_PATH_ALTERNATIVE_SIGNATURE, RECORDS_CERT_KEY
+ */
+export async function verifyIssued(
+  issued: Issued,
+  issuer: Pick<Certificate, 'spki' | 'altSpki'>,
+  provider: SignatureProvider,
+): Promise<void> {
+  const { altSignatureSuite, altSignature, altTbs } = issued
+  const main = { suite: issued.signatureSuite, message: issued.tbs, signature: issued.signature }
+  if (!(await signedBy(issuer.spki, main, provider))) throw PATH_ERRORS.create('RECORDS_PATH_SIGNATURE')
+  if (altSignatureSuite === undefined || altSignature === undefined || altTbs === undefined) return
+  const alternative = { suite: altSignatureSuite, message: altTbs, signature: altSignature }
+  if (!(await signedBy(issuer.altSpki, alternative, provider))) {
     throw PATH_ERRORS.create('RECORDS_PATH_ALTERNATIVE_SIGNATURE')
   }
 }
 
-async function mainHolds(certificate: Certificate, issuer: Certificate, provider: SignatureProvider): Promise<boolean> {
-  const key = importKey(provider, issuer.spki)
-  if (key.suite.name !== certificate.signatureSuite) return false
-  return provider.verify(key, certificate.tbs, certificate.signature)
-}
-
-async function alternativeHolds(
-  certificate: Certificate,
-  issuer: Certificate,
+async function signedBy(
+  spki: Uint8Array | undefined,
+  signed: { suite: SuiteName; message: Uint8Array; signature: Uint8Array },
   provider: SignatureProvider,
 ): Promise<boolean> {
-  const key = importKey(provider, issuer.altSpki)
-  const { altTbs, altSignature } = certificate
-  if (key.suite.name !== certificate.altSignatureSuite || altTbs === undefined || altSignature === undefined)
-    return false
-  return provider.verify(key, altTbs, altSignature)
+  const key = importKey(provider, spki)
+  return key.suite.name === signed.suite && provider.verify(key, signed.message, signed.signature)
 }
 
 async function verifyOverlayKey(leaf: Certificate, provider: SignatureProvider): Promise<void> {

@@ -31,6 +31,8 @@ export interface Certificate {
   readonly extendedKeyUsage: readonly string[] | undefined
   readonly uris: readonly string[]
   readonly dnsNames: readonly string[]
+  /** Bundle endpoints (RFC 9174 §4.4.2), such as `dtn://relay-7.north-grid/`. */
+  readonly bundleEndpoints: readonly string[]
   /** DNS and URI subtrees a CA is held to. */
   readonly nameConstraints: { readonly dns: readonly string[]; readonly uri: readonly string[] } | undefined
   readonly roles: readonly Role[]
@@ -47,8 +49,11 @@ export interface Certificate {
 
 /** What a verifier knows of revocations; pure look-up. */
 export interface RevocationView {
-  /** The revocation of a certificate, if known. Times in milliseconds. */
-  find(authorityKeyId: Uint8Array, serialNumber: Uint8Array): Revocation | undefined
+  /**
+   * The revocation of a certificate, if known: by its serial number, and by its key, so that no other certificate of
+   * the same CA over a revoked key escapes.
+   */
+  find(certificate: Pick<Certificate, 'authorityKeyId' | 'serialNumber' | 'subjectKeyId'>): Revocation | undefined
 }
 
 export interface Revocation {
@@ -63,7 +68,7 @@ export interface PathPolicy {
   readonly rootFingerprint: Uint8Array
   readonly signaturePolicy: SignaturePolicy
   /** What the leaf must be allowed to do. */
-  readonly purpose: 'node' | 'ca-server'
+  readonly purpose: 'node' | 'operator' | 'ca-server'
   /** Difference between clocks that is tolerated at notBefore. Default 5 min. */
   readonly maxClockSkewMs?: number
 }
@@ -77,6 +82,6 @@ export interface ValidPath {
   readonly chain: readonly Certificate[]
   readonly identityKey: PublicKey
   readonly deviceKey: PublicKey
-  /** Protobuf-coded libp2p public key, proven by the SignedKey signature; undefined for a CA server. */
+  /** Protobuf-coded libp2p public key, proven by the SignedKey signature; undefined for anyone but a node. */
   readonly overlayPublicKey: Uint8Array | undefined
 }

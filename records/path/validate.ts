@@ -16,6 +16,7 @@ import type { Certificate, PathPolicy, RevocationView, ValidPath } from './types
 export interface PathInput {
   /** Leaf first; the root may be left out when it is given as `root`. */
   readonly chain: readonly Certificate[]
+  /** The caller's own trust anchor; its signatures of itself are not verified again. */
   readonly root?: Certificate | undefined
   /** The time at which the path must hold: now for links, the creation time for records. */
   readonly atMs: number

@@ -44,8 +44,8 @@ export class Admissions {
     this.#strays = new Strays(dependencies.rooms)
   }
 
-  /** What storing `record` takes; undefined when it is held or on its way. */
-  stage(record: CheckedRecord, receivedAtMs: number): Admission | undefined {
+  /** What storing `record` takes, `joint` with other entries or alone; undefined when it is held or on its way. */
+  stage(record: CheckedRecord, receivedAtMs: number, joint: boolean): Admission | undefined {
     const { buckets, counters, heads } = this.#deps
     const name = toHex(record.id)
     if (buckets.has(record.id, record.createdAtMs) || this.#inFlight.has(name)) return undefined
@@ -57,7 +57,7 @@ export class Admissions {
       resolve()
     }
     this.#strays.delete(name)
-    const strays = this.#strays.take()
+    const strays = this.#strays.take(joint)
     const head = heads.stage(record)
     return {
       operations: [
@@ -76,7 +76,7 @@ export class Admissions {
         head.failed()
         counters.failed()
         this.#remember(strays)
-        this.#strays.add(name, placeOf(record))
+        this.#strays.add(name, { ...placeOf(record), joint })
         end()
       },
     }
@@ -86,7 +86,7 @@ export class Admissions {
   async admit(record: CheckedRecord, receivedAtMs: number): Promise<boolean> {
     const name = toHex(record.id)
     for (let other = this.#inFlight.get(name); other !== undefined; other = this.#inFlight.get(name)) await other
-    const admission = this.stage(record, receivedAtMs)
+    const admission = this.stage(record, receivedAtMs, false)
     if (admission === undefined) return false
     try {
       await this.#deps.database.commit(admission.operations)
@@ -105,7 +105,7 @@ export class Admissions {
 
   /** Operations that put right what failed commits may have left on disk. */
   mend(): Operation[] {
-    return [...this.#strays.removal(this.#strays.take()), ...this.#deps.heads.mend()]
+    return [...this.#strays.removal(this.#strays.take(false)), ...this.#deps.heads.mend()]
   }
 
   /** Strays that were not removed; but one may have been stored in a later commit, which must not be undone. */

@@ -72,7 +72,7 @@ export function factsOf(record: CheckedRecord): RecordFacts {
   const severities = new Map<string, number>()
   if (record.type === 'anomaly') {
     for (const { kind, severity } of record.decodedBody as readonly AnomalySignature[]) {
-      severities.set(kind, Math.max(severity, severities.get(kind) ?? 0))
+      if (severity > (severities.get(kind) ?? 0)) severities.set(kind, severity)
     }
   }
   return { type: record.type, origin: record.origin, bytes: record.bytes.length, severities }

@@ -1,6 +1,6 @@
 import { type Clock, type Logger, uintBytes } from '../../core/index.ts'
 import type { Database } from '../../core/store/index.ts'
-import { EXPIRY_BATCH, MAX_CLOCK_JUMP_MS } from '../limits.ts'
+import { EXPIRY_BATCH, MAX_CLOCK_DOUBT_MS, MAX_CLOCK_JUMP_MS } from '../limits.ts'
 import type { BucketIndex } from './buckets.ts'
 import type { Counters } from './counters.ts'
 import { readExpiry, readTimeKey, timeKey } from './entries.ts'
@@ -8,6 +8,11 @@ import { ExpiryTimer } from './expiry-timer.ts'
 import type { RecordRooms } from './rooms.ts'
 
 const RETRY_MS = 60_000
+
+export interface ExpiryOptions {
+  /** A wall clock beyond this time is wrong, however long it has been so. Default: none is. */
+  readonly clockEndMs?: (() => number) | undefined
+}
 
 /** What {@link Expiry} works on. */
 export interface ExpiryDependencies {
@@ -32,21 +37,25 @@ interface ExpiredRecord {
  *
  * What a wrong clock removed is lost, what it kept is only late. So nothing is removed while the wall clock is more than an
  * hour ahead of where it was when the store was opened and the time that has passed since: removal resumes when the clock
- * is back, or after a restart, which takes the clock as it is. A clock that was set back harms nothing.
+ * is back, after a day (a machine that slept sees such a jump, too), or after a restart, which takes the clock as it is.
+ * Beyond the end that the caller names, no clock is believed. A clock that was set back harms nothing.
  */
 export class Expiry {
   readonly #deps: ExpiryDependencies
+  readonly #clockEndMs: () => number
   readonly #timer: ExpiryTimer
   #running: Promise<void> | undefined
   #closed = false
   #removed = 0
-  /** Wall clock less monotonic clock when the store was opened. */
-  readonly #offsetMs: number
-  #suspended = false
+  /** Wall clock less monotonic clock when the store was opened, or when a jump was believed. */
+  #offsetMs: number
+  /** Monotonic time at which the clock was found to be ahead; undefined while it is believed. */
+  #doubtedMs: number | undefined
   #unconfirmed: ExpiredRecord[] | undefined
 
-  constructor(dependencies: ExpiryDependencies) {
+  constructor({ clockEndMs = () => Number.POSITIVE_INFINITY }: ExpiryOptions, dependencies: ExpiryDependencies) {
     this.#deps = dependencies
+    this.#clockEndMs = clockEndMs
     const { clock } = dependencies
     this.#offsetMs = clock.now() - clock.monotonic()
     this.#timer = new ExpiryTimer(clock, () => this.#start())
@@ -55,6 +64,11 @@ export class Expiry {
   /** Records removed since the store was opened. */
   get removed(): number {
     return this.#removed
+  }
+
+  /** True while nothing is removed because the clock may be wrong. */
+  get suspended(): boolean {
+    return this.#doubtedMs !== undefined
   }
 
   schedule(expiresAtMs: number): void {
@@ -83,10 +97,10 @@ export class Expiry {
     const before = this.#removed
     try {
       while (!this.#closed && (await this.#removeBatch()) === EXPIRY_BATCH);
-      if (this.#suspended) this.#retry()
+      if (this.suspended) this.#retry()
       else if (!this.#closed) await this.scheduleNext()
     } catch (error) {
-      logger.error({ error }, 'Expired records could not be removed; will try again.')
+      logger.error({ err: error }, 'Expired records could not be removed; will try again.')
       this.#retry()
     }
     if (this.#removed > before) logger.debug({ records: this.#removed - before }, 'Expired records were removed.')
@@ -137,16 +151,20 @@ export class Expiry {
 
   #distrusts(nowMs: number): boolean {
     const { clock, logger } = this.#deps
-    const aheadMs = Math.round(nowMs - clock.monotonic() - this.#offsetMs)
-    const suspended = aheadMs > MAX_CLOCK_JUMP_MS
-    if (suspended && !this.#suspended) {
-      logger.warn(
-        { aheadMs },
-        'The clock jumped ahead; expired records are kept. If the clock is right, restart gapmesh.',
-      )
+    const passedMs = clock.monotonic()
+    if (this.#doubtedMs !== undefined && passedMs - this.#doubtedMs >= MAX_CLOCK_DOUBT_MS) {
+      this.#offsetMs = nowMs - passedMs
     }
-    if (!suspended && this.#suspended) logger.info({}, 'The clock is back; expired records are removed again.')
-    this.#suspended = suspended
+    const aheadMs = Math.round(nowMs - passedMs - this.#offsetMs)
+    const suspended = aheadMs > MAX_CLOCK_JUMP_MS || nowMs > this.#clockEndMs()
+    if (suspended && !this.suspended) {
+      this.#doubtedMs = passedMs
+      logger.warn({ aheadMs }, 'The clock is too far ahead; expired records are kept. Is it right?')
+    }
+    if (!suspended && this.suspended) {
+      this.#doubtedMs = undefined
+      logger.info({}, 'The clock is believed; expired records are removed again.')
+    }
     return suspended
   }
 }

@@ -29,6 +29,10 @@ export interface RecordStoreOptions {
    * wrong. Default false.
    */
   readonly readOnly?: boolean
+  /**
+   * A wall clock beyond this time, in milliseconds since the Unix epoch, is wrong: nothing is removed by it. Default: none is.
+   */
+  readonly clockEndMs?: () => number
 }
 
 export interface RecordStoreDependencies {
@@ -55,6 +59,8 @@ export interface RecordCounts {
   readonly heads: number
   /** Records removed at the end of their lifetime since the store was opened. */
   readonly expired: number
+  /** True while none are removed because the clock may be wrong. */
+  readonly expirySuspended: boolean
 }
 
 /**
@@ -66,7 +72,7 @@ export async function openRecordStore(
   options: RecordStoreOptions,
   dependencies: RecordStoreDependencies,
 ): Promise<RecordStore> {
-  checkOptionKeys('record store', options, ['maxRefusedIds', 'readOnly'])
+  checkOptionKeys('record store', options, ['maxRefusedIds', 'readOnly', 'clockEndMs'])
   const store = new RecordStore(options, dependencies)
   await store.load()
   return store
@@ -87,7 +93,7 @@ export class RecordStore {
   readonly #admissions: Admissions
 
   constructor(options: RecordStoreOptions, { database, clock, logger }: RecordStoreDependencies) {
-    const { maxRefusedIds, readOnly = false } = options
+    const { maxRefusedIds, readOnly = false, clockEndMs } = options
     this.#readOnly = readOnly
     this.#database = database
     this.#logger = logger
@@ -97,7 +103,7 @@ export class RecordStore {
     this.#refusals = new Refusals({ maxIds: maxRefusedIds, readOnly }, { database, clock, logger })
     this.#chains = new Chains({}, { database })
     const shared = { database, rooms: this.#rooms, buckets: this.#buckets, counters: this.#counters }
-    this.#expiry = new Expiry({ ...shared, clock, logger })
+    this.#expiry = new Expiry({ clockEndMs }, { ...shared, clock, logger })
     this.#admissions = new Admissions({ ...shared, heads: this.#heads, expiry: this.#expiry })
   }
 
@@ -123,7 +129,7 @@ export class RecordStore {
    */
   admitOperations(record: CheckedRecord, receivedAtMs: number): Admission | undefined {
     this.#checkWritable()
-    return this.#admissions.stage(record, receivedAtMs)
+    return this.#admissions.stage(record, receivedAtMs, true)
   }
 
   /**
@@ -253,8 +259,9 @@ export class RecordStore {
   }
 
   counts(): RecordCounts {
-    const expired = this.#expiry.removed
-    return { ...this.#counters.counts, refused: this.#refusals.count, heads: this.#heads.count, expired }
+    const { removed: expired, suspended: expirySuspended } = this.#expiry
+    const [refused, heads] = [this.#refusals.count, this.#heads.count]
+    return { ...this.#counters.counts, refused, heads, expired, expirySuspended }
   }
 
   /** Reads the whole store and tells what is wrong with it. For a person who asks; takes its time. */
@@ -277,7 +284,7 @@ export class RecordStore {
     try {
       await this.#database.commit(operations)
     } catch (error) {
-      this.#logger.warn({ error }, 'The record store could not be settled.')
+      this.#logger.warn({ err: error }, 'The record store could not be settled.')
     }
   }
 

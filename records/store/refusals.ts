@@ -161,7 +161,7 @@ export class Refusals {
     try {
       if (operations.length > 0) await this.#deps.database.commit(operations)
     } catch (error) {
-      this.#deps.logger.debug({ error }, 'Refused ids could not be written; will try again.')
+      this.#deps.logger.debug({ err: error }, 'Refused ids could not be written; will try again.')
       for (const key of saved) if (this.#refusals.has(key)) this.#unsaved.add(key)
       return false
     }

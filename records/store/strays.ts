@@ -9,11 +9,14 @@ export interface RecordPlace {
   readonly createdAtMs: number
   /** Undefined for a record that never expires. */
   readonly expiresAtMs: number | undefined
+  /** Its commit had entries of others, too, which may be on disk with it. */
+  readonly joint?: boolean
 }
 
 /**
  * Records whose commit failed, by hexadecimal id. Their entries may have reached the disk all the same, where nobody
- * accepted them: the next commit of a record removes them first.
+ * accepted them: the next commit of a record removes them first. One of a joint commit goes with the next joint commit, whose
+ * other entries replace those beside it: until then they stay together, so that a crash leaves all of them or none.
  */
 export class Strays {
   readonly #rooms: RecordRooms
@@ -38,10 +41,10 @@ export class Strays {
     this.#places.delete(name)
   }
 
-  /** All of them, which the caller now removes; to be added again when that fails. */
-  take(): ReadonlyMap<string, RecordPlace> {
-    const taken = new Map(this.#places)
-    this.#places.clear()
+  /** Those that a commit, joint or not, removes now; to be added again when that fails. */
+  take(joint: boolean): ReadonlyMap<string, RecordPlace> {
+    const taken = new Map([...this.#places].filter(([, place]) => joint || !place.joint))
+    for (const name of taken.keys()) this.#places.delete(name)
     return taken
   }
 

@@ -25,6 +25,8 @@ export interface TestNodeOptions {
   /** Default `ed25519`. */
   deviceSuite?: SuiteName
   flaw?: Flaw
+  /** Default: a new one. */
+  overlayKey?: SoftwareSigningKey
   /** Who signs. Default: the mesh's root. */
   issuer?: Authority
   /** Changes the certificate before it is signed. */
@@ -134,7 +136,7 @@ async function makeNode(mesh: TestMesh, options: TestNodeOptions): Promise<TestN
   const { nodeId, flaw } = options
   const identityKey = await mesh.provider.generate(options.identitySuite ?? 'ml-dsa-87')
   const deviceKey = await mesh.provider.generate(options.deviceSuite ?? 'ed25519')
-  const overlayKey = await mesh.provider.generate('ed25519')
+  const overlayKey = options.overlayKey ?? (await mesh.provider.generate('ed25519'))
   const issuer = flaw === 'other-root' ? await makeRoot(mesh) : (options.issuer ?? mesh.root)
   const named = flaw === 'other-peer-id' ? await mesh.provider.generate('ed25519') : overlayKey
   const content = nodeCertificateContent(

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { CertificateContent } from '../../../enrollment/certificate-writer.ts'
 import { encodeName, writeCertificate } from '../../../enrollment/certificate-writer.ts'
 import type { Authority } from '../../../enrollment/certificates.ts'
-import { issueRoot, issueServerCertificate } from '../../../enrollment/certificates.ts'
+import { issueOperatorCertificate, issueRoot, issueServerCertificate } from '../../../enrollment/certificates.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -126,7 +126,7 @@ t.test('the root may be given apart from the chain', async (t) => {
 })
 
 t.test('other suites, all roles of members, an issuing CA', async (t) => {
-  const roles: readonly Role[] = ['node', 'validator', 'operator']
+  const roles: readonly Role[] = ['node', 'validator']
   const narrow = await chainOf({ issuer: issuingCa, identitySuite: 'ml-dsa-65', deviceSuite: 'ecdsa-p256', roles })
   const path = await judge({ chain: narrow })
   t.match(path, { roles, chain: { length: 3 }, identityKey: { suite: { name: 'ml-dsa-65' } } })
@@ -140,6 +140,27 @@ t.test('the server of the CA, and that neither kind of leaf passes for the other
   t.match(path, { nodeId: 'ca', roles: ['ca'], overlayPublicKey: undefined })
   await t.rejects(judge({ chain }), { code: 'RECORDS_PATH_EXTENDED_KEY_USAGE' })
   await t.rejects(judge({ chain: relayChain, policy: { purpose: 'ca-server' } }), { code: 'RECORDS_PATH_ROLE' })
+})
+
+t.test('an operator, who is no node, and no node is an operator', async (t) => {
+  const keys = { identity: await pki.provider.generate('ml-dsa-87'), device: await pki.provider.generate('ed25519') }
+  const operator = await issueOperatorCertificate(
+    {
+      mesh: pki.mesh,
+      name: 'alice',
+      keys: { spki: keys.identity.publicKey.spki, altSpki: keys.device.publicKey.spki },
+      issuer: pki.root,
+      nowMs: pki.nowMs,
+    },
+    { random: pki.random },
+  )
+  const chain = [operator, pki.root.certificate]
+  const path = await judge({ chain, policy: { purpose: 'operator' } })
+  t.match(path, { nodeId: 'alice', roles: ['operator'], overlayPublicKey: undefined })
+  await t.rejects(judge({ chain }), { code: 'RECORDS_PATH_EXTENDED_KEY_USAGE' })
+  await t.rejects(judge({ chain: relayChain, policy: { purpose: 'operator' } }), { code: 'RECORDS_PATH_ROLE' })
+  const both = await chainOf({ change: withExtension(rolesExtension(['node', 'operator'])) })
+  await t.rejects(judge({ chain: both }), { code: 'RECORDS_PATH_ROLE' })
 })
 
 t.test('where the path ends', async (t) => {
@@ -221,6 +242,16 @@ t.test('names are exactly one URI and one DNS name, of this mesh and of one labe
     const chain = await chainOf({ change: withExtension(subjectAltName({ uris, dnsNames })) })
     await t.rejects(judge({ chain }), { code: 'RECORDS_PATH_SUBJECT_NAME' }, [...uris, ...dnsNames].join(' '))
   }
+  for (const bundleEndpoints of [
+    ['dtn://other.north-grid/'],
+    ['dtn://altered.north-grid/', 'dtn://altered.north-grid/'],
+  ]) {
+    const names = { uris: [uri], dnsNames: [dnsName], bundleEndpoints }
+    const chain = await chainOf({ change: withExtension(subjectAltName(names)) })
+    await t.rejects(judge({ chain }), { code: 'RECORDS_PATH_SUBJECT_NAME' }, bundleEndpoints.join(' '))
+  }
+  const withoutEndpoint = subjectAltName({ uris: [uri], dnsNames: [dnsName] })
+  t.ok(await judge({ chain: await chainOf({ change: withExtension(withoutEndpoint) }) }), 'it may be left out')
   await t.rejects(judge({ chain: await chainOf({ change: without(OID.subjectAltName) }) }), {
     code: 'RECORDS_PATH_SUBJECT_NAME',
   })
@@ -298,7 +329,7 @@ t.test('validity counts for every certificate, with tolerance at notBefore only'
 
 t.test('revocation: from its date, at any time for key compromise, ahead of expiry, at every level', async (t) => {
   const revoke = (certificate: Certificate, changes: { revokedAtMs: number; keyCompromise: boolean }) => ({
-    find: (authorityKeyId: Uint8Array, serialNumber: Uint8Array) =>
+    find: ({ authorityKeyId, serialNumber }: Pick<Certificate, 'authorityKeyId' | 'serialNumber'>) =>
       Buffer.compare(authorityKeyId, certificate.authorityKeyId) === 0 &&
       Buffer.compare(serialNumber, certificate.serialNumber) === 0
         ? changes
@@ -378,7 +409,10 @@ t.test('the root signs itself with both halves', async (t) => {
   const under = async (root: Certificate) =>
     judge({ chain: [relayChain[0]!, root], policy: { rootFingerprint: root.fingerprint } })
   t.ok(await under(await rebuilt(own)))
-  await t.rejects(under(await rebuilt({ ...own, main })), { code: 'RECORDS_PATH_SIGNATURE' })
+  const broken = await rebuilt({ ...own, main })
+  await t.rejects(under(broken), { code: 'RECORDS_PATH_SIGNATURE' })
+  const held = { chain: [relayChain[0]!], root: broken, policy: { rootFingerprint: broken.fingerprint } }
+  t.ok(await judge(held), "a root of one's own is an anchor: its fingerprint covers its keys")
   await t.rejects(under(await rebuilt({ ...own, alternative })), { code: 'RECORDS_PATH_ALTERNATIVE_SIGNATURE' })
   await t.rejects(under(await rebuilt({ ...own, alternative: undefined })), { code: 'RECORDS_PATH_HALF_MISSING' })
 })

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { SimulatedClock, silentLogger } from '../../../core/index.ts'
 import { ROOM } from '../../../core/store/index.ts'
-import { EXPIRY_BATCH, MAX_EXPIRY_SLEEP_MS } from '../../../records/limits.ts'
+import { EXPIRY_BATCH, MAX_CLOCK_DOUBT_MS, MAX_EXPIRY_SLEEP_MS } from '../../../records/limits.ts'
 import { Chains } from '../../../records/store/chains.ts'
 import { ExpiryTimer } from '../../../records/store/expiry-timer.ts'
 import { openRecordStore } from '../../../records/store/index.ts'
@@ -142,6 +142,46 @@ t.test('nothing is removed while the clock is ahead of the time that has passed'
   t.equal(store.counts().records, 1, 'a second jump is noticed too')
   await close()
   t.equal(clock.pendingTimers, 0)
+})
+
+t.test('a clock that stays ahead is believed after a day, as after the sleep of a machine', async (t) => {
+  const { store, clock, close } = await openAt(t.testdir())
+  await store.admit(unsigned({ lifetimeMs: 10 * HOUR_MS }), NOW_MS)
+  clock.jumpTo(NOW_MS + 5 * DAY_MS)
+  await clock.advance(HOUR_MS)
+  await until(() => store.counts().expirySuspended)
+  await clock.advance(MAX_CLOCK_DOUBT_MS - HOUR_MS)
+  await until(() => clock.pendingTimers === 1)
+  t.match(store.counts(), { records: 1, expirySuspended: true })
+  await clock.advance(HOUR_MS)
+  await until(() => store.counts().expired === 1)
+  t.match(store.counts(), { records: 0, expirySuspended: false })
+  clock.jumpTo(NOW_MS + 60 * DAY_MS)
+  await store.admit(unsigned({ sequence: 1, lifetimeMs: 10 * DAY_MS }), NOW_MS)
+  await clock.advance(HOUR_MS)
+  await until(() => store.counts().expirySuspended)
+  t.equal(store.counts().records, 1, 'the next jump is doubted again')
+  await close()
+})
+
+t.test('a clock beyond the end that was named removes nothing, also when the store is opened with it', async (t) => {
+  const path = t.testdir()
+  const first = await openAt(path)
+  await first.store.admit(unsigned({ lifetimeMs: HOUR_MS }), NOW_MS)
+  await first.close()
+  let endMs = NOW_MS + 7 * DAY_MS
+  const clock = new SimulatedClock(NOW_MS + 73 * 365 * DAY_MS)
+  const { store, close } = await openAt(path, { clock, clockEndMs: () => endMs })
+  await clock.advance(1)
+  await until(() => store.counts().expirySuspended)
+  await clock.advance(3 * MAX_CLOCK_DOUBT_MS)
+  await until(() => clock.pendingTimers === 1)
+  t.match(store.counts(), { records: 1, expired: 0 }, 'not after days either')
+  endMs = clock.now() + DAY_MS
+  await clock.advance(HOUR_MS)
+  await until(() => store.counts().expired === 1)
+  t.equal(store.counts().expirySuspended, false)
+  await close()
 })
 
 t.test(
