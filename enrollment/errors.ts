@@ -47,6 +47,11 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
     action: 'reject',
   },
   ENROLLMENT_CSR_PROOF: { message: 'the certificate request does not prove possession of a key', action: 'reject' },
+  ENROLLMENT_CSR_SUITE: {
+    message: 'the identity key is not of the suite of this mesh',
+    hint: 'Enrol from a home without keys: they are made to fit the mesh.',
+    action: 'reject',
+  },
   ENROLLMENT_PEM: { message: 'the text is not PEM of the expected kind', action: 'reject' },
 
   ENROLLMENT_CA_EXISTS: {
@@ -82,6 +87,91 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
     hint: "The CA's log says why: token used or expired, node_id taken or another one than the token's.",
   },
   ENROLLMENT_RATE_LIMITED: { message: 'the CA asks to wait', hint: 'Try again in a minute with the same token.' },
+  ENROLLMENT_POLICY: {
+    message: 'the policy of the mesh does not admit this node',
+    hint: 'gapmesh ca policy shows the policy; the detail names the rule.',
+  },
+  ENROLLMENT_POLICY_MALFORMED: {
+    message: 'the policy is outside its bounds',
+    hint: 'The detail names the member. docs/limits.md has the bounds.',
+  },
+  ENROLLMENT_AUDIT_BROKEN: {
+    message: 'the audit is not the chain that the CA wrote',
+    hint: 'Somebody changed it, or the disk did: compare with the last export.',
+  },
+  ENROLLMENT_TIME_FLOOR_DAMAGED: {
+    message: 'what the node knew of the time is damaged',
+    hint: 'Check the disk; the node learns the time anew from the next certificate or revocation list.',
+  },
+  ENROLLMENT_CRL_TOO_LARGE: {
+    message: 'the revocation list is larger than its cap, or has too many entries',
+    action: 'reject',
+  },
+  ENROLLMENT_CRL_MALFORMED: { message: 'the revocation list is malformed or outside the profile', action: 'reject' },
+  ENROLLMENT_CRL_EXTENSION: {
+    message: 'an extension of the revocation list is unknown and critical, missing, or critical against its rule',
+    action: 'reject',
+  },
+  ENROLLMENT_CRL_NUMBER: {
+    message: 'the number of the revocation list is beyond 20 bytes, or not above the base of its delta',
+    action: 'reject',
+  },
+  ENROLLMENT_CRL_NEXT_UPDATE: {
+    message: 'the revocation list does not say when the next one comes, or says a time before its own',
+    action: 'reject',
+  },
+  ENROLLMENT_CRL_REASON: { message: 'a reason of the revocation list is not one of its kind', action: 'reject' },
+  ENROLLMENT_CRL_ORDER: {
+    message: 'the entries of the revocation list are not in ascending order of serial number, each once',
+    action: 'reject',
+  },
+  ENROLLMENT_CRL_ISSUER: {
+    message: 'the revocation list is not of this CA, or the CA may not sign revocation lists',
+    action: 'ignore',
+  },
+  ENROLLMENT_CRL_HALF_MISSING: {
+    message: 'the revocation list lacks the signature half that the policy asks for',
+    action: 'ignore',
+  },
+  ENROLLMENT_CRL_SIGNATURE: { message: 'a signature of the revocation list is wrong', action: 'reject' },
+  ENROLLMENT_CRL_AUTHORITY_UNKNOWN: {
+    message: 'the revocation list is of a CA that this node does not know',
+    action: 'ignore',
+  },
+  ENROLLMENT_CRL_AUTHORITY_LIMIT: { message: 'revocation lists of too many CAs are being kept', action: 'ignore' },
+  ENROLLMENT_CRL_FUTURE: {
+    message: 'the revocation list is from the future',
+    hint: 'Is the clock of this machine right, and that of the CA?',
+    action: 'ignore',
+  },
+  ENROLLMENT_CRL_ROLLBACK: {
+    message: 'the revocation list is older than the one that is applied',
+    hint: 'Compare the numbers with: gapmesh crl show FILE, gapmesh crl status',
+    action: 'ignore',
+  },
+  ENROLLMENT_CRL_STEP: {
+    message: 'the number of the revocation list is absurdly far above the one that is applied',
+    hint: 'Somebody with the keys of the CA may be trying to block all later lists.',
+    action: 'ignore',
+  },
+  ENROLLMENT_CRL_CONFLICT: {
+    message: 'the CA has issued two different revocation lists with one number',
+    hint: 'Was the CA restored from a backup without gapmesh being told so?',
+    action: 'ignore',
+  },
+  ENROLLMENT_CRL_SAME_SECOND: {
+    message: 'the revocation list has a higher number than the one that is applied, but not a later time',
+    hint: 'Was the clock of the CA set back?',
+    action: 'ignore',
+  },
+  ENROLLMENT_CRL_TOO_EARLY: {
+    message: 'the delta waits for a list that comes before it, and no more such deltas are held',
+    action: 'ignore',
+  },
+  ENROLLMENT_LISTS_DAMAGED: {
+    message: 'the stored revocation lists are damaged',
+    hint: 'Check the disk, then import the current list: gapmesh crl import FILE',
+  },
   ENROLLMENT_ANSWER_MALFORMED: { message: "the CA's answer is malformed or too large" },
   ENROLLMENT_ANSWER_WRONG: { message: "the CA's certificate is not for this node, its keys or this mesh" },
 })

@@ -7,6 +7,9 @@ export const DEFAULT_LEAF_LIFETIME_MS = 7 * 24 * 3600 * 1000
 /** Lifetime of a root certificate unless told otherwise. */
 export const DEFAULT_ROOT_LIFETIME_MS = 3653 * 24 * 3600 * 1000
 
+/** Longest serial number, in bytes (RFC 5280 §4.1.2.2). */
+export const MAX_SERIAL_BYTES = 20
+
 /** Length of a serial number in bytes; its first bits are fixed, so 158 bits are random. */
 export const SERIAL_NUMBER_BYTES = 20
 
@@ -18,6 +21,12 @@ export const MAX_TOKEN_LIFETIME_MS = 30 * 24 * 3600 * 1000
 
 /** Lifetime of a token unless told otherwise. */
 export const DEFAULT_TOKEN_LIFETIME_MS = 24 * 3600 * 1000
+
+/** How long a token is kept after it expired; longer than a certificate that it gave is valid. */
+export const TOKEN_RETENTION_MS = 30 * 24 * 3600 * 1000
+
+/** How often the CA looks for tokens to forget, when it makes new ones. */
+export const TOKEN_PRUNE_INTERVAL_MS = 24 * 3600 * 1000
 
 /** Most uses of one token. */
 export const MAX_TOKEN_USES = 1000
@@ -60,3 +69,98 @@ export const MAX_CONNECTIONS = 256
 
 /** Lifetime of the certificate of the CA's server; it is renewed at half of it. */
 export const SERVER_LIFETIME_MS = 30 * 24 * 3600 * 1000
+
+/** Most authorities whose word on a later time is remembered. */
+export const MAX_TIME_WITNESSES = 8
+
+/** Largest revocation list, in bytes of DER: some 140,000 entries with everything in them. */
+export const MAX_CRL_BYTES = 16 * 1024 * 1024
+
+/** Most entries of one revocation list, and of a list with the deltas that were applied to it. */
+export const MAX_CRL_ENTRIES = 250_000
+
+/** Most extensions of one entry of a revocation list. */
+export const MAX_CRL_ENTRY_EXTENSIONS = 8
+
+/** Longest CRL number, in bytes; its highest bit is zero (RFC 5280 §5.2.3). */
+export const MAX_CRL_NUMBER_BYTES = 20
+
+/** Farthest that a CRL number may lie above the one that is applied. */
+export const MAX_CRL_STEP = 2 ** 20
+
+/** Highest number of the first list of a CA that a node sees: room for 2^16 restores of the CA from a backup. */
+export const MAX_FIRST_CRL_NUMBER = 2 ** 32
+
+/** How far thisUpdate may lie in the future. */
+export const MAX_CRL_SKEW_MS = 5 * 60 * 1000
+
+/** Most deltas of one CA that wait for the list that comes before them. */
+export const MAX_HELD_DELTAS = 8
+
+/** Most bytes of DER of the deltas of one CA that wait. */
+export const MAX_HELD_DELTA_BYTES = 4 * 1024 * 1024
+
+/** Most deltas on top of one full list; further ones wait for the next full list. */
+export const MAX_APPLIED_DELTAS = 64
+
+/** Most CAs of one mesh whose revocation lists a node keeps. */
+export const MAX_CRL_AUTHORITIES = 64
+
+/** Bytes of a revocation list in one entry of the database. */
+export const LIST_CHUNK_BYTES = 64 * 1024
+
+/** Shortest and longest lifetime of a node certificate. */
+export const MIN_LEAF_LIFETIME_MS = 10_000
+export const MAX_LEAF_LIFETIME_MS = 366 * 24 * 3600 * 1000
+
+/** For how long after its end a certificate may be renewed, unless told otherwise. */
+export const DEFAULT_GRACE_MS = 30 * 24 * 3600 * 1000
+export const MAX_GRACE_MS = 366 * 24 * 3600 * 1000
+
+/** How often one node may be renewed after the end of its certificate, unless told otherwise. */
+export const DEFAULT_GRACE_COUNT = 3
+export const MAX_GRACE_COUNT = 1000
+
+/** Most names on the list of nodes that may be members. */
+export const MAX_ALLOWED_NODES = 10_000
+
+/** Longest detail of an entry in the audit, in characters. */
+export const MAX_AUDIT_DETAIL_CHARACTERS = 200
+
+/** Most labels of a token, and so of a node, and the longest, in characters. */
+export const MAX_LABELS = 16
+export const MAX_LABEL_CHARACTERS = 63
+
+/** Most authorities whose keys one CA holds: its root, and what came of changing it. */
+export const MAX_OWN_AUTHORITIES = 8
+
+/** Most approvals of a change of the root that are kept. */
+export const MAX_ROOT_APPROVALS = 64
+
+/** For how long an approval of a change of the root counts. */
+export const ROOT_APPROVAL_MS = 7 * 24 * 3600 * 1000
+
+/** Lifetime of an operator's certificate unless told otherwise. */
+export const DEFAULT_OPERATOR_LIFETIME_MS = 90 * 24 * 3600 * 1000
+
+/** Lifetime of an issuing CA's certificate. */
+export const ISSUING_CA_LIFETIME_MS = 2 * 366 * 24 * 3600 * 1000
+
+/** How long after its thisUpdate a full list and a delta say that the next one comes; each is issued anew at half of it. */
+export const FULL_LIST_LIFETIME_MS = 7 * 24 * 3600 * 1000
+export const DELTA_LIST_LIFETIME_MS = 24 * 3600 * 1000
+
+/** How long a revocation is listed after its certificate expired and could no longer be renewed. */
+export const REVOCATION_SKEW_MS = 24 * 3600 * 1000
+
+/** How far the CRL number jumps when the CA was restored from a backup: no lost list had so high a number. */
+export const RESTORE_NUMBER_STEP = 2 ** 16
+
+/** Most refusals per minute that the audit takes one by one; more are counted. */
+export const MAX_REFUSALS_PER_MINUTE = 30
+
+/** Pseudonym keys of past epochs that the CA keeps. */
+export const KEPT_PSEUDONYM_EPOCHS = 8
+
+/** Most answers and requests of issuing CAs, in bytes. */
+export const MAX_ISSUING_FILE_BYTES = 96 * 1024
