@@ -9,7 +9,8 @@ import { MAX_AUDIT_DETAIL_CHARACTERS } from './limits.ts'
  *
  *     [2, previous hash, atMs, event, actor kind, actor name, node_id or null, token id or null, serial or null, detail]
  *
- * The first entry follows 32 zero bytes. Entries of the form 1, which were no chain, are followed like any other.
+ * The first entry follows 32 zero bytes. Entries of the form 1, which were no chain, may come first and are followed like
+ * any other.
  */
 export interface AuditEntry {
   readonly atMs: number
@@ -35,6 +36,8 @@ export const AUDIT_EVENTS = [
   'policy-changed',
   'list-issued',
   'pseudonym-key-changed',
+  'issuing-ca-signed',
+  'list-imported',
   'root-change-approved',
   'root-changed',
   'refused',
@@ -59,6 +62,11 @@ const ACTOR_KINDS = ['local', 'operator', 'node', 'policy'] as const
 
 /** What the first entry follows. */
 export const AUDIT_START: Uint8Array = new Uint8Array(32)
+
+/** An entry in which what is left out is nothing. */
+export function auditEntry(given: Pick<AuditEntry, 'atMs' | 'event' | 'actor'> & Partial<AuditEntry>): AuditEntry {
+  return { nodeId: undefined, tokenId: undefined, serialNumber: undefined, detail: '', ...given }
+}
 
 /** What the entry after `bytes` names. */
 export function auditHash(bytes: Uint8Array): Uint8Array {
@@ -122,10 +130,13 @@ export async function verifyAudit(
 ): Promise<{ entries: number; head: Uint8Array }> {
   let head = AUDIT_START
   let entries = 0
+  let chained = false
   for await (const bytes of chain) {
     entries += 1
     const { previous } = decodeAudit(bytes)
-    if (previous !== undefined && !equalBytes(previous, head)) {
+    const sound = previous === undefined ? !chained : equalBytes(previous, head)
+    chained = previous !== undefined
+    if (!sound) {
       throw ENROLLMENT_ERRORS.create('ENROLLMENT_AUDIT_BROKEN', { detail: `entry ${entries}`, metadata: { entries } })
     }
     head = auditHash(bytes)

@@ -1,5 +1,5 @@
 import type { RandomSource } from '../core/index.ts'
-import { sha256 } from '../crypto/index.ts'
+import { type PublicKey, sha256 } from '../crypto/index.ts'
 import {
   type Certificate,
   memberNames,
@@ -36,6 +36,12 @@ export interface Authority {
   readonly keys: AuthorityKeys
 }
 
+/** The public side of {@link AuthorityKeys}: a CA is certified without its private keys. */
+export interface CertifiedKeys {
+  readonly main: { readonly publicKey: Pick<PublicKey, 'spki'> }
+  readonly alternative: { readonly publicKey: Pick<PublicKey, 'spki'> } | undefined
+}
+
 /** When a certificate is issued and how long it lives; notBefore lies {@link BACKDATE_MS} before `nowMs`. */
 export interface IssueTimes {
   readonly nowMs: number
@@ -55,6 +61,9 @@ interface Dependencies {
   readonly random: RandomSource
 }
 
+/** Certificates that may stand between a root and a leaf: an issuing CA under a new root under this one. */
+const ROOT_PATH_LENGTH = 2
+
 /** A self-signed root of `mesh` over both keys. Default lifetime ten years. */
 export async function issueRoot(
   options: IssueTimes & { mesh: string; keys: AuthorityKeys },
@@ -62,14 +71,33 @@ export async function issueRoot(
 ): Promise<Authority> {
   const { mesh, keys } = options
   const name = encodeName(mesh, 'mesh root')
-  return issueAuthority({ ...options, issuerName: name, subjectName: name, issuer: keys, pathLength: 1 }, dependencies)
+  const names = { issuerName: name, subjectName: name }
+  return issueAuthority({ ...options, ...names, issuer: keys, pathLength: ROOT_PATH_LENGTH }, dependencies)
+}
+
+/**
+ * A new root's keys, certified by the root that the mesh is known by (RFC 4210 §4.4): paths still end in that one.
+ * @param options generation: 2 for the first successor. Default lifetime ten years, never beyond the old root's.
+ */
+export async function issueCrossRoot(
+  options: IssueTimes & { mesh: string; keys: AuthorityKeys; issuer: Authority; generation: number },
+  dependencies: Dependencies,
+): Promise<Authority> {
+  const { mesh, issuer, generation } = options
+  const { subjectName: issuerName, notAfterMs: ceilingMs, basicConstraints } = issuer.certificate
+  const subjectName = encodeName(mesh, `mesh root ${generation}`)
+  const pathLength = Math.max(0, (basicConstraints?.pathLength ?? ROOT_PATH_LENGTH) - 1)
+  return issueAuthority(
+    { ...options, issuerName, subjectName, issuer: issuer.keys, pathLength, ceilingMs },
+    dependencies,
+  )
 }
 
 /** An issuing CA under `issuer`; it may issue leaves only. Default lifetime ten years, never beyond the issuer's. */
-export async function issueIssuingCa(
-  options: IssueTimes & { mesh: string; keys: AuthorityKeys; issuer: Authority },
+export async function issueIssuingCa<Keys extends CertifiedKeys>(
+  options: IssueTimes & { mesh: string; keys: Keys; issuer: Authority },
   dependencies: Dependencies,
-): Promise<Authority> {
+): Promise<{ certificate: Certificate; keys: Keys }> {
   const { mesh, issuer } = options
   const names = { issuerName: issuer.certificate.subjectName, subjectName: encodeName(mesh, 'issuing CA') }
   return issueAuthority(
@@ -78,17 +106,17 @@ export async function issueIssuingCa(
   )
 }
 
-async function issueAuthority(
+async function issueAuthority<Keys extends CertifiedKeys>(
   options: IssueTimes &
     Pick<CertificateContent, 'issuerName' | 'subjectName'> & {
       mesh: string
-      keys: AuthorityKeys
+      keys: Keys
       issuer: AuthorityKeys
       pathLength: number
       ceilingMs?: number
     },
   { random }: Dependencies,
-): Promise<Authority> {
+): Promise<{ certificate: Certificate; keys: Keys }> {
   const { spki } = options.keys.main.publicKey
   const altSpki = options.keys.alternative?.publicKey.spki
   const der = await writeCertificate(

@@ -1,4 +1,4 @@
-import type { PublicKey, SignatureProvider, SigningKey, SuiteName } from '../crypto/index.ts'
+import type { SigningKey, SuiteName } from '../crypto/index.ts'
 import {
   type Certificate,
   checkSetOrder,
@@ -12,8 +12,6 @@ import {
   derUnsigned,
   MAIN_SUITES,
   OID,
-  overlayKeyHolds,
-  PATH_ERRORS,
   readDer,
   readSignedKey,
   signatureAlgorithm,
@@ -37,7 +35,7 @@ import { signOverlayKey } from './overlay-key.ts'
  *         SEQUENCE subject, empty
  *         SEQUENCE subjectPKInfo                 identity key (ML-DSA)
  *         [0] SET OF attributes, each with one value
- *           1.3.6.1.4.1.53594.1.1                SignedKey: the overlay key signs the identity key
+ *           1.3.6.1.4.1.53594.1.1                SignedKey: the overlay key signs the identity key; nodes only
  *           2.5.29.72 subjectAltPublicKeyInfo    device key
  *           2.5.29.73 altSignatureAlgorithm
  *           2.5.29.74 altSignatureValue          the device key signs certificationRequestInfo without this attribute
@@ -46,12 +44,16 @@ import { signOverlayKey } from './overlay-key.ts'
  *
  * The subject is empty and there are no other attributes: nothing but public keys is taken from a request.
  */
-export interface Csr {
-  /** Identity key, SPKI DER. */
-  readonly spki: Uint8Array
-  /** Device key, SPKI DER. */
-  readonly altSpki: Uint8Array
+export interface Csr extends MemberCsr {
   readonly overlayKey: NonNullable<Certificate['overlayKey']>
+}
+
+/** A request without an overlay key: of an operator or an issuing CA. */
+export interface MemberCsr {
+  /** Identity key (main key of a CA), SPKI DER. */
+  readonly spki: Uint8Array
+  /** Device key (alternative key of a CA), SPKI DER. */
+  readonly altSpki: Uint8Array
   readonly signature: Uint8Array
   readonly altSignature: Uint8Array
   /** What the identity key signed. */
@@ -70,11 +72,23 @@ export interface RequestKeys {
 
 /** DER of a request signed by all three keys. */
 export async function buildCsr(keys: RequestKeys): Promise<Uint8Array> {
+  const signedKey = await signOverlayKey(keys.overlayKey, keys.identityKey.publicKey.spki)
+  return buildRequest(keys, [encodeAttribute(OID.overlaySignedKey, encodeSignedKey(signedKey))])
+}
+
+/** DER of a request without an overlay key: for an operator, or with a CA's main and alternative key for that CA. */
+export function buildMemberCsr(keys: Omit<RequestKeys, 'overlayKey'>): Promise<Uint8Array> {
+  return buildRequest(keys, [])
+}
+
+async function buildRequest(
+  keys: Omit<RequestKeys, 'overlayKey'>,
+  overlay: readonly Uint8Array[],
+): Promise<Uint8Array> {
   const { spki, suite } = keys.identityKey.publicKey
   const device = keys.deviceKey.publicKey
-  const signedKey = await signOverlayKey(keys.overlayKey, spki)
   const covered = [
-    encodeAttribute(OID.overlaySignedKey, encodeSignedKey(signedKey)),
+    ...overlay,
     encodeAttribute(OID.subjectAltPublicKeyInfo, device.spki),
     encodeAttribute(OID.altSignatureAlgorithm, signatureAlgorithm(device.suite.name)),
   ]
@@ -102,15 +116,35 @@ function encodeInfo(spki: Uint8Array, attributes: readonly Uint8Array[]): Uint8A
  * @throws ENROLLMENT_CSR_TOO_LARGE, ENROLLMENT_CSR_MALFORMED
  */
 export function parseCsr(bytes: Uint8Array): Csr {
+  return strictly(bytes, () => {
+    const { attributes, ...csr } = readCsr(bytes)
+    if (attributes.length !== ATTRIBUTES.length) throw new RangeError('attributes')
+    return { ...csr, overlayKey: readWhole(onlyValue(attributes, OID.overlaySignedKey), readSignedKey) }
+  })
+}
+
+/**
+ * Reads a request of {@link buildMemberCsr} strictly; verifies nothing.
+ * @throws ENROLLMENT_CSR_TOO_LARGE, ENROLLMENT_CSR_MALFORMED
+ */
+export function parseMemberCsr(bytes: Uint8Array): MemberCsr {
+  return strictly(bytes, () => {
+    const { attributes, ...csr } = readCsr(bytes)
+    if (attributes.length !== ATTRIBUTES.length - 1) throw new RangeError('attributes')
+    return csr
+  })
+}
+
+function strictly<T>(bytes: Uint8Array, parse: () => T): T {
   if (bytes.length > MAX_CSR_BYTES) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CSR_TOO_LARGE')
   try {
-    return readCsr(bytes)
+    return parse()
   } catch (cause) {
     throw ENROLLMENT_ERRORS.create('ENROLLMENT_CSR_MALFORMED', { cause })
   }
 }
 
-function readCsr(bytes: Uint8Array): Csr {
+function readCsr(bytes: Uint8Array): MemberCsr & { attributes: readonly Attribute[] } {
   const { info, algorithm, signature } = readDer(bytes, { maxBytes: MAX_CSR_BYTES }, (inner) => ({
     info: inner.element(TAG.sequence),
     algorithm: inner.element(TAG.sequence).bytes,
@@ -121,7 +155,8 @@ function readCsr(bytes: Uint8Array): Csr {
   suiteOfSignature(algorithm, [suite])
   return {
     spki,
-    ...readAttributes(attributes),
+    attributes,
+    ...readDeviceKey(attributes),
     signature: signatureFromX509(suite, signature),
     info: info.bytes,
     altInfo: encodeInfo(
@@ -167,23 +202,19 @@ function readAttribute(reader: DerReader): Attribute {
   return { oid, value, bytes }
 }
 
-function readAttributes(attributes: readonly Attribute[]): Pick<Csr, 'altSpki' | 'overlayKey' | 'altSignature'> {
-  const [signedKey, altSpki, altAlgorithm, altValue] = ATTRIBUTES.map((oid) => {
-    const found = attributes.filter((attribute) => attribute.oid === oid)
-    const [only] = found
-    if (only === undefined || found.length !== 1) throw new RangeError('an attribute is missing or appears twice')
-    return only.value
-  }) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array]
+/** Value of the one attribute of that kind. */
+function onlyValue(attributes: readonly Attribute[], oid: string): Uint8Array {
+  const [only, ...more] = attributes.filter((attribute) => attribute.oid === oid)
+  if (only === undefined || more.length > 0) throw new RangeError('an attribute is missing or appears twice')
+  return only.value
+}
+
+function readDeviceKey(attributes: readonly Attribute[]): Pick<MemberCsr, 'altSpki' | 'altSignature'> {
+  const altSpki = onlyValue(attributes, OID.subjectAltPublicKeyInfo)
   const altSuite: SuiteName = suiteOfSpki(altSpki, DEVICE_SUITES)
-  suiteOfSignature(altAlgorithm, [altSuite])
-  return {
-    altSpki,
-    overlayKey: readWhole(signedKey, readSignedKey),
-    altSignature: signatureFromX509(
-      altSuite,
-      readWhole(altValue, (reader) => reader.bitString()),
-    ),
-  }
+  suiteOfSignature(onlyValue(attributes, OID.altSignatureAlgorithm), [altSuite])
+  const signature = readWhole(onlyValue(attributes, OID.altSignatureValue), (reader) => reader.bitString())
+  return { altSpki, altSignature: signatureFromX509(altSuite, signature) }
 }
 
 function readWhole<T>(bytes: Uint8Array, read: (reader: DerReader) => T): T {
@@ -191,43 +222,4 @@ function readWhole<T>(bytes: Uint8Array, read: (reader: DerReader) => T): T {
   const value = read(reader)
   reader.end()
   return value
-}
-
-/** The keys of a request, all of which have proven possession. */
-export interface VerifiedCsr extends Pick<Csr, 'spki' | 'altSpki' | 'overlayKey'> {
-  readonly identityKey: PublicKey
-}
-
-/**
- * Verifies the three proofs of possession.
- * @throws ENROLLMENT_CSR_PROOF with `key` in its metadata: `identity`, `device` or `overlay`
- */
-export async function verifyCsr(csr: Csr, provider: SignatureProvider): Promise<VerifiedCsr> {
-  const identityKey = importKey(provider, csr.spki, 'identity')
-  const deviceKey = importKey(provider, csr.altSpki, 'device')
-  if (!(await provider.verify(identityKey, csr.info, csr.signature))) throw proof('identity')
-  if (!(await provider.verify(deviceKey, csr.altInfo, csr.altSignature))) throw proof('device')
-  if (!(await overlayHolds(csr, provider))) throw proof('overlay')
-  return { spki: csr.spki, altSpki: csr.altSpki, overlayKey: csr.overlayKey, identityKey }
-}
-
-async function overlayHolds(csr: Csr, provider: SignatureProvider): Promise<boolean> {
-  try {
-    return await overlayKeyHolds(csr, provider)
-  } catch (cause) {
-    if (!PATH_ERRORS.matches(cause)) throw cause
-    throw proof('overlay', cause)
-  }
-}
-
-function importKey(provider: SignatureProvider, spki: Uint8Array, key: string): PublicKey {
-  try {
-    return provider.importPublic(spki)
-  } catch (cause) {
-    throw proof(key, cause)
-  }
-}
-
-function proof(key: string, cause?: unknown) {
-  return ENROLLMENT_ERRORS.create('ENROLLMENT_CSR_PROOF', { metadata: { key }, cause })
 }

@@ -83,8 +83,21 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
     hint: 'Check the address. If it is right, somebody stands in between.',
   },
   ENROLLMENT_REFUSED: {
-    message: 'the CA refused the enrolment',
-    hint: "The CA's log says why: token used or expired, node_id taken or another one than the token's.",
+    message: 'the CA refused the request',
+    hint: "The CA's log says why: token used or expired, node_id taken, certificate revoked, or against the policy.",
+  },
+  ENROLLMENT_UNAUTHENTICATED: {
+    message: 'the CA does not know who asks: it needs a valid certificate of its mesh',
+    hint: 'Has the certificate expired, or is it of another mesh?',
+  },
+  ENROLLMENT_NOT_ALLOWED: {
+    message: 'the certificate that was presented is valid, but not for this',
+    hint: 'Nodes renew themselves; operators instruct the CA.',
+    action: 'ignore',
+  },
+  ENROLLMENT_NOT_FOUND: {
+    message: 'the CA has nothing by that name',
+    hint: 'gapmesh ca list shows the certificates that it issued.',
   },
   ENROLLMENT_RATE_LIMITED: { message: 'the CA asks to wait', hint: 'Try again in a minute with the same token.' },
   ENROLLMENT_POLICY: {
@@ -94,6 +107,77 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
   ENROLLMENT_POLICY_MALFORMED: {
     message: 'the policy is outside its bounds',
     hint: 'The detail names the member. docs/limits.md has the bounds.',
+  },
+  ENROLLMENT_PEER_UNTRUSTED: {
+    message: 'the certificate that was presented does not hold here',
+    hint: 'It must be of this mesh, valid now, and for what is asked.',
+    action: 'ignore',
+  },
+  ENROLLMENT_PEER_REVOKED: {
+    message: 'the certificate that was presented, or another one of the same holder, is revoked',
+    hint: 'To take the holder back, an operator makes a new token for it: gapmesh ca token --node-id NODE',
+    action: 'ignore',
+  },
+  ENROLLMENT_KEY_REVOKED: {
+    message: 'the identity key of the request was revoked',
+    hint: 'A key that was revoked gets no certificate again: make a new one.',
+    action: 'reject',
+  },
+  ENROLLMENT_RENEWAL_SERIAL: {
+    message: 'the renewal is for another certificate than the one that was presented',
+    action: 'reject',
+  },
+  ENROLLMENT_RENEWAL_KEY: {
+    message: 'a renewal needs a new identity key and the same overlay key',
+    hint: 'The detail says which key is wrong.',
+    action: 'reject',
+  },
+  ENROLLMENT_RENEWAL_ELSEWHERE: {
+    message: 'another CA of the mesh has issued the certificate',
+    hint: 'Renew it where it was issued, or enrol here with a token.',
+    action: 'ignore',
+  },
+  ENROLLMENT_GRACE_OVER: {
+    message: 'the certificate expired too long ago to be renewed, or the node has had a later one',
+    hint: 'Enrol the node anew with a token for its node_id; its keys may stay.',
+    action: 'ignore',
+  },
+  ENROLLMENT_GRACE_USED: {
+    message: 'the node has been renewed after expiry as often as the policy lets it',
+    hint: 'Enrol the node anew with a token for its node_id; its keys may stay.',
+    action: 'ignore',
+  },
+  ENROLLMENT_CA_BEHIND: {
+    message: 'the CA runs on an old backup: a certificate turned up that it signed and does not know',
+    hint: 'Tell it with: gapmesh ca restored. Its list numbers jump ahead and open tokens become void.',
+    action: 'ignore',
+  },
+  ENROLLMENT_DELEGATED: {
+    message: 'an issuing CA enrols the nodes of this mesh',
+    hint: 'Enrol there. To take it back, revoke the certificate of that CA.',
+  },
+  ENROLLMENT_CERTIFICATE_UNKNOWN: {
+    message: 'the CA has issued no such certificate',
+    hint: 'gapmesh ca list shows what it has issued.',
+    action: 'ignore',
+  },
+  ENROLLMENT_OPERATOR_EXISTS: {
+    message: 'there is an operator of that name with another key',
+    hint: 'Revoke that one first, or choose another name.',
+  },
+  ENROLLMENT_ROOT_ABSENT: {
+    message: 'the keys of the root are not here',
+    hint: 'Use the home in which the mesh was made.',
+  },
+  ENROLLMENT_ROOT_APPROVALS: {
+    message: 'two operators must approve a change of the root',
+    hint: 'Each does so with: gapmesh ca approve',
+  },
+  ENROLLMENT_ROOT_LIMIT: { message: 'the root has been changed as often as one CA can' },
+  ENROLLMENT_ISSUING_ANSWER: {
+    message: 'the file is not the answer of this mesh to the request of this CA',
+    hint: 'Compare the root fingerprint, and sign the request of this home.',
+    action: 'reject',
   },
   ENROLLMENT_AUDIT_BROKEN: {
     message: 'the audit is not the chain that the CA wrote',

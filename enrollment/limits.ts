@@ -40,13 +40,22 @@ export const MAX_ADDRESSES = 16
 /** Longest address, in characters. */
 export const MAX_ADDRESS_CHARACTERS = 256
 
+/** Longest certificate request in a body, in characters: as PEM, with room for its lines. */
+export const MAX_CSR_CHARACTERS = 17 * 1024
+
+/** Longest evidence of a device in a body, in characters. */
+export const MAX_ATTESTATION_CHARACTERS = 12 * 1024
+
 /** Largest body of an enrolment request, in bytes. */
 export const MAX_REQUEST_BYTES = 32 * 1024
+
+/** Largest body of a request that sets the policy, in bytes: as many names as may be on it. */
+export const MAX_POLICY_REQUEST_BYTES = 768 * 1024
 
 /** Largest body of an answer, in bytes: three certificates in PEM and the settings. */
 export const MAX_ANSWER_BYTES = 96 * 1024
 
-/** Most redemptions that wait for the one being decided. */
+/** Most decisions of a CA that are under way or wait for others. */
 export const MAX_WAITING_REDEMPTIONS = 256
 
 /** Most clients whose request rate is remembered; the least recent goes first. */
@@ -66,6 +75,12 @@ export const MAX_GOSSIP_FANOUT = 64
 
 /** Most connections that the CA's server keeps open at once. */
 export const MAX_CONNECTIONS = 256
+
+/** Most of those connections from one address. */
+export const MAX_CONNECTIONS_PER_ADDRESS = 32
+
+/** Longest time for which a revocation list may be kept without asking again, in seconds. */
+export const MAX_LIST_AGE_SECONDS = 300
 
 /** Lifetime of the certificate of the CA's server; it is renewed at half of it. */
 export const SERVER_LIFETIME_MS = 30 * 24 * 3600 * 1000
@@ -162,5 +177,5 @@ export const MAX_REFUSALS_PER_MINUTE = 30
 /** Pseudonym keys of past epochs that the CA keeps. */
 export const KEPT_PSEUDONYM_EPOCHS = 8
 
-/** Most answers and requests of issuing CAs, in bytes. */
+/** Largest answer of a root to an issuing CA, in bytes: three certificates and the settings. */
 export const MAX_ISSUING_FILE_BYTES = 96 * 1024

@@ -132,12 +132,17 @@ export function encodePolicy(policy: EnrollmentPolicy): Uint8Array {
   ])
 }
 
-const MAX_POLICY_BYTES = 64 * MAX_ALLOWED_NODES + 1024
+// A node_id has at most 63 characters, and two bytes before it.
+const MAX_POLICY_BYTES = 65 * MAX_ALLOWED_NODES + 1024
+const MAX_POLICY_ITEMS = MAX_ALLOWED_NODES + 16
 
 /** @throws ENROLLMENT_CA_DAMAGED */
 export function decodePolicy(bytes: Uint8Array): EnrollmentPolicy {
   try {
-    const items = shape.array(decodeCbor(bytes, { maxBytes: MAX_POLICY_BYTES }), 'policy', { min: 9, max: 9 })
+    const items = shape.array(decodeCbor(bytes, { maxBytes: MAX_POLICY_BYTES, maxItems: MAX_POLICY_ITEMS }), 'policy', {
+      min: 9,
+      max: 9,
+    })
     const [version, allow, maxNodes, namePattern, attestation, revokeOnRemoval, life, graceMs, graceCount] = items
     shape.oneOf(version, 'version', [1])
     return checkedPolicy({

@@ -1,4 +1,5 @@
 import { equalBytes, isDnsLabel } from '../core/index.ts'
+import type { PublicKey, SuiteName } from '../crypto/index.ts'
 import { ENROLLMENT_ERRORS } from './errors.ts'
 import type { EnrollmentRequest, TokenTerms } from './types.ts'
 
@@ -36,11 +37,32 @@ export function checkRedeemable(token: TokenState, nowMs: number): void {
 }
 
 /**
- * Whether a node_id is free for an identity key: a name stays with the key that first had it.
+ * Whether an identity key is of the suite of its mesh: another one could enrol, but not link.
+ * @throws ENROLLMENT_CSR_SUITE
+ */
+export function checkSuite(identityKey: PublicKey, suite: SuiteName): void {
+  if (identityKey.suite.name !== suite) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CSR_SUITE')
+}
+
+/** Who has a node_id already. */
+export interface NameClaim {
+  /** Key that owns the name; undefined: nobody. */
+  readonly owner: Uint8Array | undefined
+  /** When the owner's newest certificate was revoked; undefined: it is not. */
+  readonly revokedAtMs: number | undefined
+}
+
+/**
+ * Whether a node_id is free for an identity key: a name stays with the key that first had it. After that key was revoked,
+ * a token that was made for the name since gives it to another.
  * @throws ENROLLMENT_NODE_ID_TAKEN
  */
-export function checkNameFree(owner: Uint8Array | undefined, identityKeyId: Uint8Array): void {
-  if (owner !== undefined && !equalBytes(owner, identityKeyId)) {
-    throw ENROLLMENT_ERRORS.create('ENROLLMENT_NODE_ID_TAKEN')
-  }
+export function checkNameFree(
+  { owner, revokedAtMs }: NameClaim,
+  identityKeyId: Uint8Array,
+  terms: Pick<TokenTerms, 'nodeId' | 'createdAtMs'>,
+): void {
+  if (owner === undefined || equalBytes(owner, identityKeyId)) return
+  const released = revokedAtMs !== undefined && terms.nodeId !== undefined && terms.createdAtMs >= revokedAtMs
+  if (!released) throw ENROLLMENT_ERRORS.create('ENROLLMENT_NODE_ID_TAKEN')
 }

@@ -53,4 +53,8 @@ export interface TokenTerms {
   readonly nodeId: string | undefined
   /** Roles of the certificate. */
   readonly roles: readonly Role[]
+  /** Words that the CA keeps with the node. */
+  readonly labels: readonly string[]
+  /** Whether the node must prove its device, whatever the policy says. */
+  readonly attestation: 'none' | 'required'
 }

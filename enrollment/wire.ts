@@ -1,20 +1,20 @@
-import { isDnsLabel } from '../core/index.ts'
 import type { SignaturePolicy } from '../crypto/index.ts'
 import { MAX_CHAIN_LENGTH } from '../records/path/index.ts'
 import { isAddressList } from './addresses.ts'
 import { ENROLLMENT_ERRORS } from './errors.ts'
-import { MAX_GOSSIP_FANOUT, MAX_TOKEN_CHARACTERS, MAX_URL_CHARACTERS } from './limits.ts'
+import { flawIn } from './json-schema.ts'
 import { decodePem, encodePem } from './pem.ts'
-import type { EnrollmentAnswer, EnrollmentRequest, MeshConfig } from './types.ts'
+import type { EnrollmentAnswer, EnrollmentRequest, MeshConfig, PseudonymKey } from './types.ts'
+import { WIRE, type WireName } from './wire-schemas.ts'
 
 /**
- * JSON of `POST /v1/enroll`.
+ * JSON of `POST /v1/enroll`, and what the other bodies share with it.
  *
- *     request  { token, csr: PEM, node_id?, addresses?: [multiaddress] }
+ *     request  { token, csr: PEM or base64, node_id?, attestation?: { type, payload }, addresses?: [multiaddress] }
  *     answer   { certificate: PEM (leaf first, without the root), ca_cert: PEM,
  *                config: { bootstrap_peers, gossip_fanout, crl_url, policy, pseudonym: { epoch, key: base64url } } }
  *
- * Unknown members are refused both ways.
+ * Unknown members are refused both ways; wire-schemas.ts has the bounds.
  */
 
 const CSR_LABEL = 'CERTIFICATE REQUEST'
@@ -27,7 +27,7 @@ export function encodeRequest(request: EnrollmentRequest): string {
   const { token, csr, nodeId, addresses } = request
   return JSON.stringify({
     token,
-    csr: encodePem(CSR_LABEL, csr),
+    csr: encodeCsr(csr),
     ...(nodeId === undefined ? {} : { node_id: nodeId }),
     ...(addresses.length === 0 ? {} : { addresses }),
   })
@@ -38,30 +38,29 @@ export function encodeRequest(request: EnrollmentRequest): string {
  * @throws ENROLLMENT_REQUEST_MALFORMED naming the member, ENROLLMENT_PEM
  */
 export function readRequest(json: unknown): EnrollmentRequest {
-  const malformed = (detail: string) => ENROLLMENT_ERRORS.create('ENROLLMENT_REQUEST_MALFORMED', { detail })
-  const object = members(json, { required: ['token', 'csr'], optional: ['node_id', 'addresses'] })
-  if (object === undefined) throw malformed('members')
-  const { token, csr, node_id: nodeId, addresses = [] } = object
-  if (typeof token !== 'string' || token.length > MAX_TOKEN_CHARACTERS) throw malformed('token')
-  if (typeof csr !== 'string') throw malformed('csr')
-  if (nodeId !== undefined && !(typeof nodeId === 'string' && isDnsLabel(nodeId))) throw malformed('node_id')
+  const { token, csr, node_id: nodeId, addresses = [] } = readBody<EnrollBody>('EnrollRequest', json)
   if (!isAddressList(addresses)) throw malformed('addresses')
-  const [der = new Uint8Array()] = decodePem(csr, { label: CSR_LABEL, maxBlocks: 1 })
-  return { token, csr: der, nodeId, addresses }
+  return { token, csr: decodeCsr(csr), nodeId, addresses }
+}
+
+interface EnrollBody {
+  readonly token: string
+  readonly csr: string
+  readonly node_id?: string
+  readonly addresses?: readonly string[]
 }
 
 /** JSON value of an answer. */
 export function encodeAnswer({ chain, config }: EnrollmentAnswer): Json {
-  const pem = chain.map((der) => encodePem(CERTIFICATE_LABEL, der))
   return {
-    certificate: pem.slice(0, -1).join(''),
-    ca_cert: pem.at(-1),
+    certificate: encodeChain(chain.slice(0, -1)),
+    ca_cert: encodeChain(chain.slice(-1)),
     config: {
       bootstrap_peers: config.bootstrapPeers,
       gossip_fanout: config.gossipFanout,
       crl_url: config.crlUrl,
       policy: config.signaturePolicy,
-      pseudonym: { epoch: config.pseudonym.epoch, key: Buffer.from(config.pseudonym.key).toString('base64url') },
+      pseudonym: encodePseudonym(config.pseudonym),
     },
   }
 }
@@ -71,68 +70,112 @@ export function encodeAnswer({ chain, config }: EnrollmentAnswer): Json {
  * @throws ENROLLMENT_ANSWER_MALFORMED
  */
 export function readAnswer(text: string): EnrollmentAnswer {
+  return readingAnswer(() => {
+    const answer = parseAnswer<EnrollAnswerBody>('EnrollAnswer', text)
+    const chain = [...decodeChain(answer.certificate), ...decodeChain(answer.ca_cert, 1)]
+    return { chain, config: readConfig(answer.config) }
+  })
+}
+
+interface EnrollAnswerBody {
+  readonly certificate: string
+  readonly ca_cert: string
+  readonly config: {
+    readonly bootstrap_peers: readonly string[]
+    readonly gossip_fanout: number
+    readonly crl_url: string
+    readonly policy: SignaturePolicy
+    readonly pseudonym: PseudonymBody
+  }
+}
+
+function readConfig(config: EnrollAnswerBody['config']): MeshConfig {
+  const { bootstrap_peers: bootstrapPeers, crl_url: crlUrl } = config
+  if (!isAddressList(bootstrapPeers) || URL.parse(crlUrl) === null) throw new RangeError('addresses')
+  return {
+    signaturePolicy: config.policy,
+    bootstrapPeers,
+    gossipFanout: config.gossip_fanout,
+    crlUrl,
+    pseudonym: readPseudonym(config.pseudonym),
+  }
+}
+
+/** PEM of a certificate request. */
+export function encodeCsr(der: Uint8Array): string {
+  return encodePem(CSR_LABEL, der)
+}
+
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
+
+/**
+ * DER of a certificate request in PEM or in base64.
+ * @throws ENROLLMENT_PEM
+ */
+export function decodeCsr(text: string): Uint8Array {
+  if (!BASE64.test(text)) return decodePem(text, { label: CSR_LABEL, maxBlocks: 1 })[0] ?? new Uint8Array()
+  const der = Buffer.from(text, 'base64')
+  if (der.toString('base64') !== text) throw ENROLLMENT_ERRORS.create('ENROLLMENT_PEM')
+  return new Uint8Array(der)
+}
+
+/** PEM of certificates, one after another. */
+export function encodeChain(chain: readonly Uint8Array[]): string {
+  return chain.map((der) => encodePem(CERTIFICATE_LABEL, der)).join('')
+}
+
+/**
+ * DER of each certificate: at least one, at most `maxBlocks`, by default a whole chain without its root.
+ * @throws ENROLLMENT_PEM
+ */
+export function decodeChain(pem: string, maxBlocks: number = MAX_CHAIN_LENGTH - 1): Uint8Array[] {
+  return decodePem(pem, { label: CERTIFICATE_LABEL, maxBlocks })
+}
+
+interface PseudonymBody {
+  readonly epoch: number
+  readonly key: string
+}
+
+/** JSON value of a pseudonym key. */
+export function encodePseudonym({ epoch, key }: PseudonymKey): PseudonymBody {
+  return { epoch, key: Buffer.from(key).toString('base64url') }
+}
+
+/** The key of a body that its schema describes. */
+export function readPseudonym({ epoch, key }: PseudonymBody): PseudonymKey {
+  const bytes = Buffer.from(key, 'base64url')
+  if (bytes.toString('base64url') !== key) throw new RangeError('pseudonym key')
+  return { epoch, key: Uint8Array.from(bytes) }
+}
+
+/**
+ * A request's body, checked against its schema.
+ * @throws ENROLLMENT_REQUEST_MALFORMED naming the member
+ */
+export function readBody<Body>(name: WireName, json: unknown): Body {
+  const flaw = flawIn(WIRE[name], json)
+  if (flaw !== undefined) throw malformed(flaw)
+  return json as Body
+}
+
+/** An answer's body from its text, checked against its schema; for use within {@link readingAnswer}. */
+export function parseAnswer<Body>(name: WireName, text: string): Body {
+  const json: unknown = JSON.parse(text)
+  const flaw = flawIn(WIRE[name], json)
+  if (flaw !== undefined) throw new RangeError(flaw)
+  return json as Body
+}
+
+/** What `read` gives. @throws ENROLLMENT_ANSWER_MALFORMED for anything that it throws */
+export function readingAnswer<Answer>(read: () => Answer): Answer {
   try {
-    const object = members(JSON.parse(text), { required: ['certificate', 'ca_cert', 'config'] })
-    const chain = certificates(object?.certificate, MAX_CHAIN_LENGTH - 1)
-    return { chain: [...chain, ...certificates(object?.ca_cert, 1)], config: readConfig(object?.config) }
+    return read()
   } catch (cause) {
     throw ENROLLMENT_ERRORS.create('ENROLLMENT_ANSWER_MALFORMED', { cause })
   }
 }
 
-function certificates(pem: unknown, maxBlocks: number): Uint8Array[] {
-  if (typeof pem !== 'string') throw new RangeError('a certificate is missing')
-  return decodePem(pem, { label: CERTIFICATE_LABEL, maxBlocks })
-}
-
-const POLICIES: readonly SignaturePolicy[] = ['classical-only', 'hybrid', 'quantum-only']
-
-function readConfig(json: unknown): MeshConfig {
-  const config = members(json, {
-    required: ['bootstrap_peers', 'gossip_fanout', 'crl_url', 'policy', 'pseudonym'],
-  })
-  const pseudonym = members(config?.pseudonym, { required: ['epoch', 'key'] })
-  const key = Buffer.from(String(pseudonym?.key), 'base64url')
-  const signaturePolicy = POLICIES.find((policy) => policy === config?.policy)
-  const bootstrapPeers = config?.bootstrap_peers
-  const crlUrl = config?.crl_url
-  if (
-    signaturePolicy === undefined ||
-    !isAddressList(bootstrapPeers) ||
-    !isWhole(config?.gossip_fanout, MAX_GOSSIP_FANOUT) ||
-    !isWhole(pseudonym?.epoch, Number.MAX_SAFE_INTEGER) ||
-    !isHttpsUrl(crlUrl) ||
-    key.length !== 32 ||
-    key.toString('base64url') !== pseudonym?.key
-  ) {
-    throw new RangeError('the config is outside its bounds')
-  }
-  return {
-    signaturePolicy,
-    bootstrapPeers,
-    gossipFanout: config?.gossip_fanout as number,
-    crlUrl,
-    pseudonym: { epoch: pseudonym.epoch as number, key: Uint8Array.from(key) },
-  }
-}
-
-function isWhole(value: unknown, max: number): boolean {
-  return Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= max
-}
-
-function isHttpsUrl(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= MAX_URL_CHARACTERS && URL.parse(value)?.protocol === 'https:'
-}
-
-/** `json` as an object that has every required member and none but those and the optional ones; else undefined. */
-function members(
-  json: unknown,
-  names: { required: readonly string[]; optional?: readonly string[] },
-): Json | undefined {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined
-  const { required, optional = [] } = names
-  const sound =
-    required.every((name) => Object.hasOwn(json, name)) &&
-    Object.keys(json).every((name) => required.includes(name) || optional.includes(name))
-  return sound ? (json as Json) : undefined
+function malformed(detail: string) {
+  return ENROLLMENT_ERRORS.create('ENROLLMENT_REQUEST_MALFORMED', { detail })
 }

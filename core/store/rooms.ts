@@ -37,6 +37,8 @@ export const ROOM = {
   bundlesByDestination: 0x33,
   /** agent: input name → read position. */
   readPositions: 0x40,
+  /** agent: name → what a node remembers of itself, such as the time floor. */
+  nodeState: 0x41,
   /** enrollment: name → the CA's root certificate, mesh settings. */
   caState: 0x50,
   /** enrollment: SHA-256 of a token's secret → terms and uses left. */

@@ -1,17 +1,23 @@
 import { join } from 'node:path'
-import { checkOptionKeys, checkWholeNumber, isDnsLabel } from '../../core/index.ts'
+import { checkOptionKeys, checkWholeNumber, isDnsLabel, toHex } from '../../core/index.ts'
 import { type Database, openDatabase } from '../../core/store/index.ts'
-import { CRYPTO_ERRORS, type SignaturePolicy } from '../../crypto/index.ts'
+import { CRYPTO_ERRORS, type SignaturePolicy, wipe } from '../../crypto/index.ts'
 import { createKeystore, type Keystore, type KeystoreUnlock, openKeystore } from '../../crypto/store/index.ts'
-import { parseCertificate } from '../../records/path/index.ts'
 import { isAddressList } from '../addresses.ts'
+import { auditEntry, LOCAL_ACTOR } from '../audit.ts'
 import { type Authority, issueRoot } from '../certificates.ts'
 import { ENROLLMENT_ERRORS } from '../errors.ts'
+import { IDENTITY_SUITES, type MeshSuite } from '../keys/index.ts'
 import { DEFAULT_ROOT_LIFETIME_MS, MAX_GOSSIP_FANOUT } from '../limits.ts'
-import { type CaDependencies, MeshCa } from './ca.ts'
-import { CaState } from './ca-state.ts'
-import type { CaSettings } from './formats.ts'
-import { CA_KEYS, ensureSecret, ensureSigningKey, pseudonymKeyName } from './keys.ts'
+import { Authorities } from './authorities.ts'
+import { MeshCa } from './ca.ts'
+import type { CaStore } from './ca-store.ts'
+import type { CaDependencies } from './ca-types.ts'
+import { settingsOf } from './facts.ts'
+import { type CaSettings, encodeSettings } from './formats.ts'
+import { CA_KEYS, ensureSigningKey } from './keys.ts'
+import { openCaStore } from './level-ca-store.ts'
+import { makePseudonym } from './pseudonyms.ts'
 
 export interface CaHomeOptions {
   /** The CA's own directory: `keystore/` with its keys, `db/` with everything else. */
@@ -23,6 +29,8 @@ export interface CaHomeOptions {
 export interface InitCaOptions extends CaHomeOptions {
   /** Name of the mesh, a DNS label. */
   mesh: string
+  /** Of the root's main key and every node's identity key, for as long as the mesh lives. Default `level5`. */
+  suite?: MeshSuite | undefined
   /** Default `hybrid`. */
   signaturePolicy?: SignaturePolicy | undefined
   /** 1 to 64. Default 6. */
@@ -34,23 +42,29 @@ export interface InitCaOptions extends CaHomeOptions {
 }
 
 const DEFAULT_GOSSIP_FANOUT = 6
-const PSEUDONYM_KEY_BYTES = 32
 
 /**
  * Makes the CA of a new mesh and opens it. What an interrupted attempt left is completed.
- * @throws ENROLLMENT_CA_EXISTS, CRYPTO_KEYSTORE_*, CORE_STORE_OPEN
+ * @throws ENROLLMENT_CA_EXISTS (a broken-off attempt with another suite included), CRYPTO_KEYSTORE_*, CORE_STORE_OPEN
  * @throws {TypeError} for options out of bounds
  */
 export async function initCa(options: InitCaOptions, dependencies: CaDependencies): Promise<MeshCa> {
   const settings = checkInitOptions(options)
   const database = await openDatabase(join(options.home, 'db'))
   return closingOnFailure(database, async () => {
-    const state = await CaState.load(database)
-    if ((await state.root()) !== undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CA_EXISTS')
+    const store = await openCaStore(database)
+    if ((await store.fact('settings')) !== undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CA_EXISTS')
     const keystore = await createOrOpenKeystore(options, dependencies)
-    const authority = await makeAuthority(options, keystore, dependencies)
-    await state.commit(state.putFoundation(authority.certificate.der, settings))
-    return new MeshCa({ settings, authority, state, keystore }, dependencies)
+    const { certificate } = await makeAuthority(options, keystore, dependencies)
+    const atMs = dependencies.clock.now()
+    await store.commit(
+      [
+        { kind: 'fact', name: 'root', value: certificate.der },
+        { kind: 'fact', name: 'settings', value: encodeSettings(settings) },
+      ],
+      [auditEntry({ atMs, event: 'ca-made', actor: LOCAL_ACTOR, detail: toHex(certificate.fingerprint) })],
+    )
+    return assemble({ store, keystore }, dependencies)
   })
 }
 
@@ -63,15 +77,18 @@ export async function openCa(options: CaHomeOptions, dependencies: CaDependencie
   const keystore = await openExistingKeystore(options, dependencies)
   const database = await openDatabase(join(options.home, 'db'))
   return closingOnFailure(database, async () => {
-    const state = await CaState.load(database)
-    const [root, settings] = [await state.root(), await state.settings()]
-    if (root === undefined || settings === undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CA_MISSING')
-    const main = await keystore.signingKey(CA_KEYS.main)
-    const alternative = await keystore.signingKey(CA_KEYS.alternative)
-    if (main === undefined || alternative === undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CA_DAMAGED')
-    const authority = { certificate: parseCertificate(root), keys: { main, alternative } }
-    return new MeshCa({ settings, authority, state, keystore }, dependencies)
+    return assemble({ store: await openCaStore(database), keystore }, dependencies)
   })
+}
+
+/** The CA that a store and a keystore make. @throws ENROLLMENT_CA_MISSING, ENROLLMENT_CA_DAMAGED, CRYPTO_KEYSTORE_* */
+export async function assemble(
+  { store, keystore }: { store: CaStore; keystore: Keystore },
+  dependencies: CaDependencies,
+): Promise<MeshCa> {
+  const { mesh } = await settingsOf(store)
+  const authorities = await Authorities.load(store, keystore)
+  return new MeshCa({ mesh, store, keystore, authorities }, dependencies)
 }
 
 function checkInitOptions(options: InitCaOptions): CaSettings {
@@ -79,6 +96,7 @@ function checkInitOptions(options: InitCaOptions): CaSettings {
     'home',
     'unlock',
     'mesh',
+    'suite',
     'signaturePolicy',
     'gossipFanout',
     'bootstrapPeers',
@@ -86,6 +104,7 @@ function checkInitOptions(options: InitCaOptions): CaSettings {
   ])
   const { mesh, signaturePolicy = 'hybrid', gossipFanout = DEFAULT_GOSSIP_FANOUT, bootstrapPeers = [] } = options
   if (!isDnsLabel(mesh)) throw new TypeError('the name of a mesh is a DNS label')
+  if (!Object.hasOwn(IDENTITY_SUITES, options.suite ?? 'level5')) throw new TypeError('suite must be level5 or level3')
   checkWholeNumber('gossipFanout', gossipFanout, { min: 1, max: MAX_GOSSIP_FANOUT })
   checkWholeNumber('rootLifetimeMs', options.rootLifetimeMs ?? DEFAULT_ROOT_LIFETIME_MS, {
     min: 1,
@@ -100,14 +119,18 @@ async function makeAuthority(
   keystore: Keystore,
   dependencies: CaDependencies,
 ): Promise<Authority> {
-  const main = await ensureSigningKey(keystore, CA_KEYS.main, 'ml-dsa-87')
+  const suite = IDENTITY_SUITES[options.suite ?? 'level5']
+  const main = await ensureSigningKey(keystore, CA_KEYS.main, suite)
+  // Of an attempt that broke off; completing it would make another mesh than the one asked for.
+  if (main.publicKey.suite.name !== suite) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CA_EXISTS')
   const alternative = await ensureSigningKey(keystore, CA_KEYS.alternative, 'ecdsa-p384')
-  await ensureSecret(keystore, pseudonymKeyName(1), () => dependencies.random.bytes(PSEUDONYM_KEY_BYTES))
+  wipe(await makePseudonym(keystore, 1, dependencies.random))
   const { mesh, rootLifetimeMs: lifetimeMs } = options
   return issueRoot({ mesh, lifetimeMs, nowMs: dependencies.clock.now(), keys: { main, alternative } }, dependencies)
 }
 
-async function createOrOpenKeystore(options: CaHomeOptions, dependencies: CaDependencies): Promise<Keystore> {
+/** The keystore in the home of a CA, made if there is none. */
+export async function createOrOpenKeystore(options: CaHomeOptions, dependencies: CaDependencies): Promise<Keystore> {
   const at = { directory: join(options.home, 'keystore'), unlock: options.unlock }
   try {
     return await createKeystore(at, dependencies)
@@ -117,7 +140,8 @@ async function createOrOpenKeystore(options: CaHomeOptions, dependencies: CaDepe
   }
 }
 
-async function openExistingKeystore(options: CaHomeOptions, dependencies: CaDependencies): Promise<Keystore> {
+/** @throws ENROLLMENT_CA_MISSING, CRYPTO_KEYSTORE_* */
+export async function openExistingKeystore(options: CaHomeOptions, dependencies: CaDependencies): Promise<Keystore> {
   try {
     return await openKeystore({ directory: join(options.home, 'keystore'), unlock: options.unlock }, dependencies)
   } catch (error) {
@@ -128,7 +152,8 @@ async function openExistingKeystore(options: CaHomeOptions, dependencies: CaDepe
   }
 }
 
-async function closingOnFailure<T>(database: Database, open: () => Promise<T>): Promise<T> {
+/** What `open` gives; the database is closed when it fails. */
+export async function closingOnFailure<T>(database: Database, open: () => Promise<T>): Promise<T> {
   try {
     return await open()
   } catch (error) {

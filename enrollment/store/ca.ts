@@ -1,196 +1,323 @@
-import {
-  type Clock,
-  checkOptionKeys,
-  checkWholeNumber,
-  equalBytes,
-  type Logger,
-  type RandomSource,
-  toHex,
-} from '../../core/index.ts'
-import { type SignatureProvider, withSecret } from '../../crypto/index.ts'
+import { toHex } from '../../core/index.ts'
 import type { Keystore } from '../../crypto/store/index.ts'
-import type { Certificate, Role } from '../../records/path/index.ts'
-import { type Authority, issueServerCertificate } from '../certificates.ts'
-import { ENROLLMENT_ERRORS } from '../errors.ts'
-import {
-  DEFAULT_TOKEN_LIFETIME_MS,
-  MAX_ADDRESSES,
-  MAX_TOKEN_LIFETIME_MS,
-  MAX_TOKEN_USES,
-  SERVER_LIFETIME_MS,
-} from '../limits.ts'
-import { encodePem } from '../pem.ts'
-import { CA_LABEL, decideNodeId } from '../redemption.ts'
-import { decodeToken, encodeToken, makeToken, tokenId } from '../token.ts'
-import type { EnrollmentAnswer, EnrollmentRequest, MeshConfig } from '../types.ts'
-import type { CaState, TokenCounts } from './ca-state.ts'
-import type { AuditEntry, CaSettings } from './formats.ts'
-import { CA_KEYS, ensureSigningKey, pseudonymKeyName } from './keys.ts'
+import type { Certificate, ValidPath } from '../../records/path/index.ts'
+import { type Actor, type AuditEntry, auditEntry, decodeAudit, LOCAL_ACTOR, verifyAudit } from '../audit.ts'
+import { parseCrl } from '../crl/index.ts'
+import { meshSuiteOf } from '../keys/index.ts'
+import { MAX_ADDRESSES } from '../limits.ts'
+import type { EnrollmentPolicy } from '../policy.ts'
+import type { EnrollmentAnswer, EnrollmentRequest, MeshConfig, PseudonymKey } from '../types.ts'
+import type { Authorities } from './authorities.ts'
+import type { CaParts } from './ca-parts.ts'
+import type { CaStore } from './ca-store.ts'
+import type {
+  AddOperatorOptions,
+  Attested,
+  AuthorityLists,
+  AuthoritySummary,
+  CaDependencies,
+  CaStatus,
+  CertificateState,
+  HolderKind,
+  IssuedChain,
+  IssuedSummary,
+  Renewal,
+  RenewalRequest,
+  RevocationTarget,
+  RevokeOptions,
+  RootApprovals,
+  ServerIdentity,
+  TokenOptions,
+} from './ca-types.ts'
+import { policyOf, recoveryOf, settingsOf } from './facts.ts'
+import { Hierarchy } from './hierarchy.ts'
+import { ImportedLists } from './imported-lists.ts'
+import { summarize } from './issued.ts'
+import { ListDesk } from './list-desk.ts'
+import { ListTimer } from './list-timer.ts'
+import { Operators } from './operators.ts'
+import { PolicyDesk } from './policy-desk.ts'
+import { PresentedJudge } from './presented.ts'
+import { readPseudonym } from './pseudonyms.ts'
+import { RecoveryDesk } from './recovery.ts'
 import { Redeemer } from './redeemer.ts'
+import { Refusals } from './refusals.ts'
+import { Renewer } from './renewer.ts'
+import { Revoker } from './revoker.ts'
+import { issueServerIdentity } from './server-identity.ts'
+import { TokenDesk } from './token-desk.ts'
 
-export interface CaDependencies {
-  readonly provider: SignatureProvider
-  readonly clock: Clock
-  readonly random: RandomSource
-  readonly logger: Logger
-}
+const NOBODY: Actor = { kind: 'node', name: '' }
 
-export interface TokenOptions {
-  /** Binds the token to one node_id. Default: the request names the node. */
-  nodeId?: string | undefined
-  /** Roles of the certificate. Default `['node']`. */
-  roles?: readonly Role[] | undefined
-  /** Certificates that the token is good for, 1 to 1,000. Default 1. */
-  uses?: number | undefined
-  /** Default 24 hours, at most 30 days. */
-  lifetimeMs?: number | undefined
-}
-
-export interface CaStatus {
-  readonly mesh: string
-  /** The fingerprint in hexadecimal. */
-  readonly root: { readonly fingerprint: string; readonly notBeforeMs: number; readonly notAfterMs: number }
-  /** Certificates issued to nodes so far. */
-  readonly issued: number
-  readonly tokens: TokenCounts
-  readonly settings: CaSettings
-}
-
-/** What the HTTPS endpoint of the CA shows and signs with, PEM. */
-export interface ServerIdentity {
-  readonly certificateChain: string
-  readonly privateKey: string
-}
-
-interface Parts {
-  readonly settings: CaSettings
-  readonly authority: Authority
-  readonly state: CaState
-  readonly keystore: Keystore
-}
-
-/** The CA of one mesh: makes tokens, redeems them for certificates. Comes from `initCa` and `openCa`. */
+/**
+ * The CA of one mesh. Comes from `initCa`, `openCa` and `installIssuingCa`. Every decision is one synced batch with its
+ * entry in the audit: what a call resolved with is on disk.
+ */
 export class MeshCa {
-  readonly #parts: Parts
-  readonly #dependencies: CaDependencies
+  readonly #parts: CaParts
+  readonly #tokens: TokenDesk
+  readonly #judge: PresentedJudge
   readonly #redeemer: Redeemer
+  readonly #renewer: Renewer
+  readonly #revoker: Revoker
+  readonly #policies: PolicyDesk
+  readonly #lists: ListDesk
+  readonly #operators: Operators
+  readonly #hierarchy: Hierarchy
+  readonly #recovery: RecoveryDesk
+  readonly #refusals: Refusals
 
-  constructor(parts: Parts, dependencies: CaDependencies) {
+  constructor(
+    given: { mesh: string; store: CaStore; keystore: Keystore; authorities: Authorities },
+    dependencies: CaDependencies,
+  ) {
+    const parts = { ...given, imported: new ImportedLists(given), dependencies }
     this.#parts = parts
-    this.#dependencies = dependencies
-    this.#redeemer = new Redeemer({ mesh: parts.settings.mesh, ...parts }, dependencies)
+    this.#tokens = new TokenDesk(parts)
+    this.#judge = new PresentedJudge(parts)
+    this.#redeemer = new Redeemer(parts)
+    this.#renewer = new Renewer(parts, this.#judge)
+    this.#revoker = new Revoker(parts)
+    this.#policies = new PolicyDesk(parts, this.#revoker)
+    this.#lists = new ListDesk(parts)
+    this.#operators = new Operators(parts)
+    this.#hierarchy = new Hierarchy(parts)
+    this.#recovery = new RecoveryDesk(parts)
+    this.#refusals = new Refusals(parts)
   }
 
   get mesh(): string {
-    return this.#parts.settings.mesh
+    return this.#parts.mesh
   }
 
-  /** The root certificate. */
+  /** The root that the mesh is known by. */
   get root(): Certificate {
-    return this.#parts.authority.certificate
+    return this.#parts.authorities.root
   }
 
   async status(): Promise<CaStatus> {
-    const { settings, state } = this.#parts
+    const { store, authorities } = this.#parts
     const { fingerprint, notBeforeMs, notAfterMs } = this.root
     return {
-      mesh: settings.mesh,
+      mesh: this.mesh,
+      suite: meshSuiteOf(authorities.suite),
       root: { fingerprint: toHex(fingerprint), notBeforeMs, notAfterMs },
-      issued: await state.countCertificates(),
-      tokens: await state.countTokens(this.#dependencies.clock.now()),
-      settings,
+      authorities: authorities.summaries(),
+      issued: await store.countCertificates(),
+      tokens: await this.#tokens.counts(),
+      settings: await settingsOf(store),
+      behind: (await recoveryOf(store)).behindSinceMs !== undefined,
     }
-  }
-
-  /** What the CA did, newest first. */
-  audit(): AsyncIterable<AuditEntry> {
-    return this.#parts.state.audit()
   }
 
   /**
    * Makes a token; only its hash is kept, so its text cannot be shown again.
    * @throws ENROLLMENT_NODE_ID_TAKEN, ENROLLMENT_REQUEST_MALFORMED for a node_id that is no DNS label
    */
-  async createToken(options: TokenOptions = {}): Promise<{ token: string; expiresAtMs: number }> {
-    checkOptionKeys('createToken', options, ['nodeId', 'roles', 'uses', 'lifetimeMs'])
-    const { nodeId, roles = ['node'], uses = 1, lifetimeMs = DEFAULT_TOKEN_LIFETIME_MS } = options
-    checkWholeNumber('uses', uses, { min: 1, max: MAX_TOKEN_USES })
-    checkWholeNumber('lifetimeMs', lifetimeMs, { min: 1, max: MAX_TOKEN_LIFETIME_MS })
-    if (roles.length === 0 || roles.includes('ca')) throw new TypeError('roles of a node: node, validator, operator')
-    if (nodeId !== undefined) decideNodeId({ nodeId }, { nodeId })
-    const atMs = this.#dependencies.clock.now()
-    const token = makeToken({ mesh: this.mesh, rootFingerprint: this.root.fingerprint }, this.#dependencies.random)
-    const id = tokenId(token)
-    const terms = { createdAtMs: atMs, expiresAtMs: atMs + lifetimeMs, uses, nodeId, roles }
-    const { state } = this.#parts
-    await state.commit([
-      state.putToken(id, { ...terms, used: 0 }),
-      state.addAudit({ atMs, event: 'token-created', nodeId, tokenId: id, serialNumber: undefined }),
-    ])
-    return { token: encodeToken(token), expiresAtMs: terms.expiresAtMs }
+  createToken(options: TokenOptions = {}, actor: Actor = LOCAL_ACTOR): Promise<{ token: string; expiresAtMs: number }> {
+    return this.#tokens.create(options, actor)
   }
 
   /**
-   * Redeems a token for a certificate over the keys of a request. The same key gets the same certificate again,
-   * another key is refused; what was issued is on disk before this resolves.
+   * Redeems a token for a certificate over the keys of a request. The same key gets the same certificate again, another
+   * key is refused.
    * @param options crlUrl: where this CA's revocation lists are fetched
-   * @throws ENROLLMENT_TOKEN_*, ENROLLMENT_CSR_*, ENROLLMENT_NODE_ID_*, ENROLLMENT_BUSY
+   * @throws ENROLLMENT_TOKEN_*, ENROLLMENT_CSR_*, ENROLLMENT_NODE_ID_*, ENROLLMENT_POLICY, ENROLLMENT_KEY_REVOKED,
+   *   ENROLLMENT_DELEGATED, ENROLLMENT_CA_BEHIND, ENROLLMENT_BUSY
    */
-  async enroll(request: EnrollmentRequest, options: { crlUrl: string }): Promise<EnrollmentAnswer> {
-    const { certificate, nodeId, repeated } = await this.#redeemer.redeem(this.#ownTokenId(request.token), request)
-    const facts = { nodeId, serialNumber: toHex(certificate.serialNumber), repeated }
-    this.#dependencies.logger.info(facts, 'certificate issued')
-    return { chain: [certificate.der, this.root.der], config: await this.#config(nodeId, options.crlUrl) }
-  }
-
-  #ownTokenId(text: string): Uint8Array {
-    const token = decodeToken(text)
-    const own = token.mesh === this.mesh && equalBytes(token.rootFingerprint, this.root.fingerprint)
-    if (!own) throw ENROLLMENT_ERRORS.create('ENROLLMENT_TOKEN_FOREIGN')
-    return tokenId(token)
+  enroll(request: EnrollmentRequest, options: { crlUrl: string } & Attested): Promise<EnrollmentAnswer> {
+    return this.#refusals.noting(NOBODY, async () => {
+      const { attested } = options
+      const redeemed = await this.#redeemer.redeem(this.#tokens.ownId(request.token), { ...request, attested })
+      const { certificate, nodeId, repeated } = redeemed
+      const facts = { nodeId, serialNumber: toHex(certificate.serialNumber), repeated }
+      this.#parts.dependencies.logger.info(facts, 'certificate issued')
+      const chain = this.#parts.authorities.chainOf(certificate)
+      return { chain, config: await this.#config(nodeId, options.crlUrl) }
+    })
   }
 
   async #config(nodeId: string, crlUrl: string): Promise<MeshConfig> {
-    const { settings, state, keystore } = this.#parts
-    const { signaturePolicy, gossipFanout, bootstrapPeers, pseudonymEpoch: epoch } = settings
-    const key = await keystore.secret(pseudonymKeyName(epoch))
-    if (key === undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CA_DAMAGED')
-    const known = new Set([...bootstrapPeers, ...(await state.peerAddresses(nodeId))])
-    return {
-      signaturePolicy,
-      gossipFanout,
-      crlUrl,
-      bootstrapPeers: [...known].slice(0, MAX_ADDRESSES),
-      pseudonym: { epoch, key },
+    const { store } = this.#parts
+    const { signaturePolicy, gossipFanout, bootstrapPeers } = await settingsOf(store)
+    const known = new Set([...bootstrapPeers, ...(await store.peerAddresses(nodeId))])
+    const pseudonym = await this.pseudonym()
+    return { signaturePolicy, gossipFanout, crlUrl, bootstrapPeers: [...known].slice(0, MAX_ADDRESSES), pseudonym }
+  }
+
+  /**
+   * A new certificate for a node that presents its old one, valid or in grace. The same new key gets the same again.
+   * @param presented the chain of the connection, leaf first, whose leaf's key the peer has proven to have; judged here
+   * @throws ENROLLMENT_PEER_*, ENROLLMENT_RENEWAL_*, ENROLLMENT_GRACE_*, ENROLLMENT_KEY_REVOKED, ENROLLMENT_POLICY,
+   *   ENROLLMENT_CSR_*, ENROLLMENT_CA_BEHIND, ENROLLMENT_BUSY
+   */
+  rotate(request: RenewalRequest, presented: readonly Certificate[], options: Attested = {}): Promise<Renewal> {
+    return this.#refusals.noting(NOBODY, async () => {
+      const renewal = await this.#renewer.renewNode(request, presented, options)
+      const { repeated, grace } = renewal
+      this.#parts.dependencies.logger.info({ repeated, ...(grace !== undefined && { grace }) }, 'certificate renewed')
+      return renewal
+    })
+  }
+
+  /**
+   * A new certificate for an operator who presents a valid one, as {@link rotate}; there is no grace.
+   * @throws as {@link rotate}
+   */
+  renewOperator(request: RenewalRequest, presented: readonly Certificate[]): Promise<Renewal> {
+    return this.#refusals.noting(NOBODY, () => this.#renewer.renewOperator(request, presented))
+  }
+
+  /**
+   * Who presents a chain: it is valid now, and nothing that this CA knows revokes it.
+   * @throws ENROLLMENT_PEER_UNTRUSTED, ENROLLMENT_PEER_REVOKED, ENROLLMENT_CA_BEHIND
+   */
+  async authenticate(
+    presented: readonly Certificate[],
+    purpose: 'node' | 'operator',
+  ): Promise<{ path: ValidPath; actor: Actor }> {
+    const { path } = await this.#judge.judgeNow(presented, purpose)
+    return { path, actor: { kind: purpose, name: path.nodeId } }
+  }
+
+  /**
+   * Revokes, and issues the lists that say so. A second revocation within the second of a list waits for the next second.
+   * @returns what was revoked now: nothing when all was revoked before
+   * @throws ENROLLMENT_CERTIFICATE_UNKNOWN, ENROLLMENT_CA_BEHIND, ENROLLMENT_BUSY
+   */
+  async revoke(target: RevocationTarget, options: RevokeOptions, actor: Actor): Promise<readonly IssuedSummary[]> {
+    const revoked = await this.#refusals.noting(actor, () => this.#revoker.revoke(target, options, actor))
+    this.#parts.dependencies.logger.info({ names: revoked.map(({ name }) => name) }, 'certificates revoked')
+    await this.#lists.issue()
+    return revoked
+  }
+
+  /** What is published, issued anew where it is due; that of the active authority first. */
+  lists(): Promise<readonly AuthorityLists[]> {
+    return this.#lists.current()
+  }
+
+  /**
+   * Takes a list of another authority of the mesh, such as the root of an issuing CA, to be published along.
+   * @throws ENROLLMENT_CRL_*; ENROLLMENT_CA_BEHIND for a list of this CA that it has not issued yet
+   */
+  async importList(der: Uint8Array, actor: Actor = LOCAL_ACTOR): Promise<void> {
+    const { store, authorities, imported, dependencies } = this.#parts
+    const list = parseCrl(der)
+    if (authorities.find(list.authorityKeyId) !== undefined) return this.#recovery.checkNotAhead(list)
+    await store.locked(['lists'], async () => {
+      const { signaturePolicy } = await settingsOf(store)
+      const atMs = dependencies.clock.now()
+      const change = await imported.take(list, { provider: dependencies.provider, signaturePolicy, nowMs: atMs })
+      const detail = `${list.kind} ${list.number}, ${toHex(list.authorityKeyId).slice(0, 16)}`
+      if (change !== undefined)
+        await store.commit([change], [auditEntry({ atMs, event: 'list-imported', actor, detail })])
+    })
+  }
+
+  /** Has lists issued when they are due, until stopped: for a CA that runs as a server. */
+  startIssuing(): { stop(): Promise<void> } {
+    return new ListTimer(this.#lists, this.#parts.dependencies)
+  }
+
+  policy(): Promise<EnrollmentPolicy> {
+    return policyOf(this.#parts.store)
+  }
+
+  /**
+   * @returns what `revokeOnRemoval` revoked
+   * @throws ENROLLMENT_POLICY_MALFORMED
+   */
+  async setPolicy(policy: EnrollmentPolicy, actor: Actor): Promise<readonly IssuedSummary[]> {
+    const revoked = await this.#policies.set(policy, actor)
+    if (revoked.length > 0) await this.#lists.issue()
+    return revoked
+  }
+
+  /**
+   * A certificate for an operator; the same one again for the same key.
+   * @throws ENROLLMENT_OPERATOR_EXISTS, ENROLLMENT_CSR_*, ENROLLMENT_KEY_REVOKED
+   */
+  addOperator(options: AddOperatorOptions, actor: Actor): Promise<IssuedChain> {
+    return this.#operators.add(options, actor)
+  }
+
+  /** The certificates that this CA has issued, in no order. */
+  async *list(filter: { kind?: HolderKind; state?: CertificateState } = {}): AsyncIterable<IssuedSummary> {
+    const { store, dependencies } = this.#parts
+    const nowMs = dependencies.clock.now()
+    for await (const issued of store.certificates()) {
+      if (filter.kind !== undefined && issued.kind !== filter.kind) continue
+      const summary = summarize(issued, await store.revocation(issued.serialNumber), nowMs)
+      if (filter.state === undefined || summary.state === filter.state) yield summary
     }
+  }
+
+  /** The pseudonym key of the mesh. */
+  async pseudonym(): Promise<PseudonymKey> {
+    const { store, keystore } = this.#parts
+    const { pseudonymEpoch: epoch } = await settingsOf(store)
+    return { epoch, key: await readPseudonym(keystore, epoch) }
+  }
+
+  /** What the CA decided, newest first. */
+  async *audit(): AsyncIterable<AuditEntry> {
+    for await (const bytes of this.#parts.store.audit('newest-first')) yield decodeAudit(bytes).entry
+  }
+
+  /** The audit as it is chained, oldest first. */
+  exportAudit(): AsyncIterable<Uint8Array> {
+    return this.#parts.store.audit('oldest-first')
+  }
+
+  /** @throws ENROLLMENT_AUDIT_BROKEN */
+  verifyAudit(): Promise<{ entries: number; head: Uint8Array }> {
+    return verifyAudit(this.exportAudit())
+  }
+
+  /**
+   * Says that this CA runs on a backup: its list numbers jump ahead, open tokens become void, the pseudonym key changes.
+   * @param options lists: full lists of this CA that nodes still have; revocations in them that the backup lacks come back
+   * @throws ENROLLMENT_CRL_*
+   */
+  async restored(actor: Actor, options: { lists?: readonly Uint8Array[] } = {}): Promise<void> {
+    await this.#recovery.restored(actor, options.lists ?? [])
+    await this.#lists.issue()
+  }
+
+  /** An operator's word for a change of the root; it counts for a week. */
+  approveRootChange(actor: Actor): Promise<RootApprovals> {
+    return this.#hierarchy.approve(actor)
+  }
+
+  /**
+   * A new root, certified by the one that the mesh is known by, signs from now on. Old certificates stay good.
+   * @throws ENROLLMENT_ROOT_APPROVALS, ENROLLMENT_ROOT_ABSENT, ENROLLMENT_ROOT_LIMIT
+   */
+  async rekeyRoot(actor: Actor): Promise<AuthoritySummary> {
+    const summary = await this.#hierarchy.rekey(actor)
+    await this.#lists.issue()
+    return summary
+  }
+
+  /**
+   * Certifies an issuing CA.
+   * @param request what `initIssuingCa` gave
+   * @returns what `installIssuingCa` takes
+   * @throws ENROLLMENT_ROOT_ABSENT, ENROLLMENT_CSR_*
+   */
+  signIssuingCa(request: Uint8Array, actor: Actor): Promise<Uint8Array> {
+    return this.#hierarchy.signIssuingCa(request, actor)
   }
 
   /** A fresh certificate for the CA's HTTPS endpoint, with its key; the chain ends in the root. */
-  async issueServerIdentity(): Promise<ServerIdentity> {
-    const { keystore, authority } = this.#parts
-    const identityKey = await ensureSigningKey(keystore, CA_KEYS.serverIdentity, 'ml-dsa-87')
-    const deviceKey = await ensureSigningKey(keystore, CA_KEYS.serverDevice, 'ed25519')
-    const certificate = await issueServerCertificate(
-      {
-        mesh: this.mesh,
-        label: CA_LABEL,
-        keys: { spki: identityKey.publicKey.spki, altSpki: deviceKey.publicKey.spki },
-        issuer: authority,
-        nowMs: this.#dependencies.clock.now(),
-        lifetimeMs: SERVER_LIFETIME_MS,
-      },
-      this.#dependencies,
-    )
-    return {
-      certificateChain: [certificate, this.root].map(({ der }) => encodePem('CERTIFICATE', der)).join(''),
-      privateKey: withSecret(identityKey.exportPrivate(), (pkcs8) => encodePem('PRIVATE KEY', pkcs8)),
-    }
+  issueServerIdentity(): Promise<ServerIdentity> {
+    return issueServerIdentity(this.#parts)
   }
 
-  /** Lets redemptions under way end, then closes database and keystore. */
+  /** Lets decisions under way end, then closes database and keystore. */
   async close(): Promise<void> {
-    await this.#redeemer.idle()
-    await this.#parts.state.close()
+    await this.#parts.store.close()
     this.#parts.keystore.close()
   }
 }

@@ -1,15 +1,39 @@
 /**
- * The mesh CA on disk. {@link initCa} makes one, {@link openCa} opens it; the {@link MeshCa} they give makes tokens and
- * redeems them. Everything it decides is in one LevelDB database of its own, its keys in a keystore beside it.
+ * The mesh CA on disk. {@link initCa} makes one, {@link openCa} opens it; the {@link MeshCa} they give makes tokens,
+ * redeems them, renews and revokes certificates and issues the lists that say so. {@link initIssuingCa} and
+ * {@link installIssuingCa} make one that works under a root elsewhere. Everything a CA decides is in one LevelDB database
+ * of its own, its keys in a keystore beside it. {@link openListStore} keeps a node's revocation lists in the node's database.
  */
-export {
-  type CaDependencies,
-  type CaStatus,
-  MeshCa,
-  type ServerIdentity,
-  type TokenOptions,
-} from './ca.ts'
+export { MeshCa } from './ca.ts'
 export { type CaHomeOptions, type InitCaOptions, initCa, openCa } from './ca-home.ts'
-export type { TokenCounts } from './ca-state.ts'
-export type { AuditEntry, CaSettings } from './formats.ts'
-export { CA_KEYS, ensureSecret, ensureSigningKey, pseudonymKeyName } from './keys.ts'
+export type {
+  AddOperatorOptions,
+  Attested,
+  AuthorityLists,
+  AuthoritySummary,
+  CaDependencies,
+  CaStatus,
+  CertificateState,
+  HolderKind,
+  IssuedChain,
+  IssuedSummary,
+  PublishedList,
+  Renewal,
+  RenewalRequest,
+  RevocationTarget,
+  RevokeOptions,
+  RevokeReason,
+  RootApprovals,
+  ServerIdentity,
+  TokenCounts,
+  TokenOptions,
+} from './ca-types.ts'
+export type { CaSettings } from './formats.ts'
+export {
+  type InitIssuingCaOptions,
+  type InstallIssuingCaOptions,
+  initIssuingCa,
+  installIssuingCa,
+} from './issuing-home.ts'
+export { CA_KEYS, ensureSecret, ensureSigningKey } from './keys.ts'
+export { type ListStore, openListStore } from './list-store.ts'

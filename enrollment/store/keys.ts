@@ -7,11 +7,13 @@ export const CA_KEYS = {
   alternative: 'root-alternative',
   serverIdentity: 'server-identity',
   serverDevice: 'server-device',
+  issuingMain: 'issuing-main',
+  issuingAlternative: 'issuing-alternative',
 } as const
 
-/** Name in a keystore of the mesh's pseudonym key of one epoch. */
-export function pseudonymKeyName(epoch: number): string {
-  return `pseudonym-${epoch}`
+/** Names of the keys of the root that is the `generation`th of its mesh. */
+export function rootKeys(generation: number): { main: string; alternative: string } {
+  return { main: `${CA_KEYS.main}-${generation}`, alternative: `${CA_KEYS.alternative}-${generation}` }
 }
 
 /** The signing key of that name, made now if there is none. */

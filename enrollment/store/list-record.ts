@@ -1,7 +1,7 @@
 import { type CborValue, encodeCbor, shape } from '../../core/index.ts'
 import { numberFromBytes, numberToBytes } from '../crl/index.ts'
 import { MAX_CRL_BYTES, MAX_CRL_NUMBER_BYTES } from '../limits.ts'
-import { keyId, optional, readValue } from './values.ts'
+import { booleanOf, keyId, optional, readValue } from './values.ts'
 
 /** A published list without its DER. */
 export interface ListEntry {
@@ -63,7 +63,7 @@ function encodeEntry({ number, thisUpdateMs, nextUpdateMs, hash, sizeBytes }: Li
 export function decodeListRecord(bytes: Uint8Array): ListRecord {
   return readValue(bytes, { version: 1, items: 7 }, ([authorityKeyId, own, number, covers, base, full, delta]) => ({
     authorityKeyId: keyId(authorityKeyId),
-    own: own === true,
+    own: booleanOf(own),
     number: readNumber(number),
     covers: shape.uint(covers, 'covers'),
     base: optional(base, readBase),

@@ -1,24 +1,23 @@
-import type { Clock, RandomSource } from '../../core/index.ts'
-import type { SignatureProvider } from '../../crypto/index.ts'
+import { toHex } from '../../core/index.ts'
 import { type Certificate, parseCertificate } from '../../records/path/index.ts'
-import { type Authority, issueNodeCertificate } from '../certificates.ts'
-import { parseCsr, type VerifiedCsr, verifyCsr } from '../csr.ts'
+import { auditEntry } from '../audit.ts'
+import { issueNodeCertificate } from '../certificates.ts'
+import { parseCsr } from '../csr.ts'
+import { type VerifiedCsr, verifyCsr } from '../csr-proof.ts'
 import { ENROLLMENT_ERRORS } from '../errors.ts'
-import { MAX_WAITING_REDEMPTIONS } from '../limits.ts'
-import { checkNameFree, checkRedeemable, decideNodeId, type TokenState } from '../redemption.ts'
-import { SerialQueue } from '../serial-queue.ts'
+import { checkNameFree, checkRedeemable, checkSuite, decideNodeId, type TokenState } from '../redemption.ts'
 import type { EnrollmentRequest } from '../types.ts'
-import type { CaState } from './ca-state.ts'
-import type { IssuedCertificate } from './formats.ts'
-
-export interface RedeemerDependencies {
-  readonly provider: SignatureProvider
-  readonly clock: Clock
-  readonly random: RandomSource
-}
+import type { CaParts } from './ca-parts.ts'
+import type { CaChange } from './ca-store.ts'
+import type { Attested } from './ca-types.ts'
+import { checkNotBehind } from './facts.ts'
+import { findKeyRevocation, holderLock } from './issued.ts'
+import { type IssuedCertificate, issuedFacts } from './issued-format.ts'
+import { admit, memberLocks } from './membership.ts'
+import { isDelegated } from './pseudonyms.ts'
 
 /** What somebody presents with a token. */
-export type Presented = Pick<EnrollmentRequest, 'csr' | 'nodeId' | 'addresses'>
+export type Redemption = Pick<EnrollmentRequest, 'csr' | 'nodeId' | 'addresses'> & Attested
 
 /** A certificate, and whether it had been issued before. */
 export interface Redeemed {
@@ -27,97 +26,127 @@ export interface Redeemed {
   readonly repeated: boolean
 }
 
+/** Keys of a request for a token. */
+interface Claim {
+  readonly tokenId: Uint8Array
+  readonly csr: VerifiedCsr
+  readonly presented: Redemption
+}
+
 /**
- * Turns tokens into certificates. Redemptions decide and commit one after another, so what one looks up cannot change
- * before it commits; all it changes is one synced batch, so a crash leaves a token either untouched or redeemed by a
- * known key, which gets the same certificate when it asks again.
+ * Turns tokens into certificates. What one redemption looks up cannot change before it commits; all it changes is one
+ * synced batch, so a crash leaves a token either untouched or redeemed by a known key, which gets the same certificate
+ * when it asks again.
  */
 export class Redeemer {
-  readonly #mesh: string
-  readonly #authority: Authority
-  readonly #state: CaState
-  readonly #dependencies: RedeemerDependencies
-  readonly #queue = new SerialQueue(MAX_WAITING_REDEMPTIONS)
+  readonly #parts: CaParts
 
-  constructor(options: { mesh: string; authority: Authority; state: CaState }, dependencies: RedeemerDependencies) {
-    this.#mesh = options.mesh
-    this.#authority = options.authority
-    this.#state = options.state
-    this.#dependencies = dependencies
+  constructor(parts: CaParts) {
+    this.#parts = parts
   }
 
   /**
    * @param tokenId SHA-256 of the token's secret
-   * @throws ENROLLMENT_TOKEN_*, ENROLLMENT_CSR_*, ENROLLMENT_NODE_ID_*, ENROLLMENT_BUSY
+   * @throws ENROLLMENT_TOKEN_*, ENROLLMENT_CSR_*, ENROLLMENT_NODE_ID_*, ENROLLMENT_KEY_REVOKED, ENROLLMENT_POLICY,
+   *   ENROLLMENT_CA_BEHIND, ENROLLMENT_BUSY
    */
-  async redeem(tokenId: Uint8Array, presented: Presented): Promise<Redeemed> {
+  async redeem(tokenId: Uint8Array, presented: Redemption): Promise<Redeemed> {
+    const { store, authorities, dependencies } = this.#parts
     // Before any cryptography: who has no token costs one look-up.
-    await this.#token(tokenId)
-    const csr = await verifyCsr(parseCsr(presented.csr), this.#dependencies.provider)
-    return this.#queue.run(() => this.#decide(tokenId, csr, presented))
-  }
-
-  /** Resolves when no redemption is under way. */
-  idle(): Promise<void> {
-    return this.#queue.idle()
+    const { nodeId = presented.nodeId } = await this.#token(tokenId)
+    const csr = await verifyCsr(parseCsr(presented.csr), dependencies.provider)
+    checkSuite(csr.identityKey, authorities.suite)
+    const names = [
+      `token:${toHex(tokenId)}`,
+      `key:${toHex(csr.identityKey.keyId)}`,
+      ...(nodeId === undefined ? [] : [holderLock('node', nodeId)]),
+      ...(await memberLocks(store)),
+    ]
+    return store.locked(names, () => this.#decide({ tokenId, csr, presented }))
   }
 
   async #token(tokenId: Uint8Array): Promise<TokenState> {
-    const token = await this.#state.token(tokenId)
+    const token = await this.#parts.store.token(tokenId)
     if (token === undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_TOKEN_UNKNOWN')
     return token
   }
 
-  async #decide(tokenId: Uint8Array, csr: VerifiedCsr, presented: Presented): Promise<Redeemed> {
+  async #decide(claim: Claim): Promise<Redeemed> {
+    const { store, dependencies } = this.#parts
+    const { tokenId, csr, presented } = claim
     const { keyId } = csr.identityKey
-    const nowMs = this.#dependencies.clock.now()
+    const nowMs = dependencies.clock.now()
+    await checkNotBehind(store)
+    if (await isDelegated(store, nowMs)) throw ENROLLMENT_ERRORS.create('ENROLLMENT_DELEGATED')
     const token = await this.#token(tokenId)
     const earlier = await this.#earlier(tokenId, keyId)
-    if (earlier !== undefined) return repeat(earlier, presented, nowMs)
+    if ((await findKeyRevocation(store, keyId)) !== undefined) throw keyRevoked()
+    if (earlier !== undefined) return this.#repeat(earlier, presented, nowMs)
     checkRedeemable(token, nowMs)
     const nodeId = decideNodeId(token, presented)
-    checkNameFree((await this.#state.nameOwner(nodeId))?.identityKeyId, keyId)
-    const certificate = await issueNodeCertificate(
-      { mesh: this.#mesh, nodeId, roles: token.roles, keys: csr, issuer: this.#authority, nowMs },
-      this.#dependencies,
-    )
-    await this.#record({ nodeId, identityKeyId: keyId, tokenId, issuedAtMs: nowMs, der: certificate.der }, token, {
-      serialNumber: certificate.serialNumber,
-      addresses: presented.addresses,
-    })
+    await this.#checkName(nodeId, token, keyId)
+    const { attested = false } = presented
+    const policy = await admit(store, { nodeId, attested, attestation: token.attestation, nowMs })
+    const certificate = await this.#issue(nodeId, token, { csr, nowMs, lifetimeMs: policy.leafLifetimeMs })
+    await this.#record({ ...claim, token, nodeId, certificate, nowMs })
     return { certificate, nodeId, repeated: false }
   }
 
   async #earlier(tokenId: Uint8Array, keyId: Uint8Array): Promise<IssuedCertificate | undefined> {
-    const serialNumber = await this.#state.redemption(tokenId, keyId)
+    const { store } = this.#parts
+    const serialNumber = await store.redemption(tokenId, keyId)
     if (serialNumber === undefined) return undefined
-    const issued = await this.#state.certificate(serialNumber)
+    const issued = await store.certificate(serialNumber)
     if (issued === undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CA_DAMAGED')
     return issued
   }
 
+  async #repeat(earlier: IssuedCertificate, presented: Redemption, nowMs: number): Promise<Redeemed> {
+    const nodeId = decideNodeId({ nodeId: earlier.name }, presented)
+    if (nowMs > earlier.notAfterMs) throw ENROLLMENT_ERRORS.create('ENROLLMENT_TOKEN_EXPIRED')
+    if ((await this.#parts.store.revocation(earlier.serialNumber)) !== undefined) throw keyRevoked()
+    return { certificate: parseCertificate(earlier.der), nodeId, repeated: true }
+  }
+
+  async #checkName(nodeId: string, token: TokenState, keyId: Uint8Array): Promise<void> {
+    const { store } = this.#parts
+    const owner = await store.owner(nodeId)
+    const revocation = owner === undefined ? undefined : await store.revocation(owner.serialNumber)
+    checkNameFree({ owner: owner?.identityKeyId, revokedAtMs: revocation?.revokedAtMs }, keyId, token)
+  }
+
+  #issue(
+    nodeId: string,
+    { roles }: TokenState,
+    { csr, nowMs, lifetimeMs }: { csr: VerifiedCsr; nowMs: number; lifetimeMs: number },
+  ): Promise<Certificate> {
+    const { mesh, authorities, dependencies } = this.#parts
+    const issuer = authorities.active
+    return issueNodeCertificate({ mesh, nodeId, roles, keys: csr, issuer, nowMs, lifetimeMs }, dependencies)
+  }
+
   #record(
-    issued: IssuedCertificate,
-    token: TokenState,
-    { serialNumber, addresses }: { serialNumber: Uint8Array; addresses: readonly string[] },
+    redeemed: Claim & { token: TokenState; nodeId: string; certificate: Certificate; nowMs: number },
   ): Promise<void> {
-    const { nodeId, identityKeyId, tokenId, issuedAtMs } = issued
-    const state = this.#state
-    const peer = addresses.length === 0 ? [] : [state.putPeer(nodeId, { learnedAtMs: issuedAtMs, addresses })]
-    return state.commit([
-      state.putToken(tokenId, { ...token, used: token.used + 1 }),
-      state.putRedemption(tokenId, identityKeyId, serialNumber),
-      state.putCertificate(serialNumber, issued),
-      state.putNameOwner(nodeId, { identityKeyId, serialNumber }),
-      state.addAudit({ atMs: issuedAtMs, event: 'certificate-issued', nodeId, tokenId, serialNumber }),
-      ...peer,
-    ])
+    const { tokenId, csr, presented, token, nodeId, certificate, nowMs: atMs } = redeemed
+    const { serialNumber } = certificate
+    const identityKeyId = csr.identityKey.keyId
+    const { labels } = token
+    const { addresses } = presented
+    const issued = { ...issuedFacts(certificate), kind: 'node', name: nodeId, issuedAtMs: atMs, labels } as const
+    const changes: CaChange[] = [
+      { kind: 'token', tokenId, token: { ...token, used: token.used + 1 } },
+      { kind: 'redemption', tokenId, identityKeyId, serialNumber },
+      { kind: 'certificate', issued: { ...issued, tokenId, renews: undefined } },
+      { kind: 'owner', nodeId, owner: { identityKeyId, serialNumber, memberSinceMs: atMs, graceUsed: 0 } },
+    ]
+    if (addresses.length > 0) changes.push({ kind: 'peer', nodeId, peer: { learnedAtMs: atMs, addresses } })
+    const actor = { kind: 'node', name: nodeId } as const
+    const entry = { atMs, event: 'certificate-issued', actor, nodeId, tokenId, serialNumber } as const
+    return this.#parts.store.commit(changes, [auditEntry(entry)])
   }
 }
 
-function repeat(earlier: IssuedCertificate, presented: Presented, nowMs: number): Redeemed {
-  const nodeId = decideNodeId(earlier, presented)
-  const certificate = parseCertificate(earlier.der)
-  if (nowMs > certificate.notAfterMs) throw ENROLLMENT_ERRORS.create('ENROLLMENT_TOKEN_EXPIRED')
-  return { certificate, nodeId, repeated: true }
+function keyRevoked() {
+  return ENROLLMENT_ERRORS.create('ENROLLMENT_KEY_REVOKED')
 }

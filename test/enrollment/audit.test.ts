@@ -69,4 +69,5 @@ t.test('a chain goes on after entries that were none', async (t) => {
   t.match(await verifyAudit([old, ...rest]), { entries: 3 })
   const other = encodeCbor([1, 6, 'token-created', null, new Uint8Array(32), null])
   await t.rejects(verifyAudit([other, ...rest]), { code: 'ENROLLMENT_AUDIT_BROKEN' })
+  await t.rejects(verifyAudit([old, ...rest, old]), { code: 'ENROLLMENT_AUDIT_BROKEN', metadata: { entries: 4 } })
 })

@@ -1,12 +1,19 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
-import { SimulatedClock, utf8 } from '../../core/index.ts'
+import { equalBytes, SimulatedClock, toHex, utf8 } from '../../core/index.ts'
 import { openDatabase, ROOM } from '../../core/store/index.ts'
-import { buildCsr, decodeToken, type EnrollmentAnswer, encodeToken, makeToken } from '../../enrollment/index.ts'
-import { MAX_PEERS_LOOKED_AT } from '../../enrollment/limits.ts'
-import { CaState } from '../../enrollment/store/ca-state.ts'
-import { type AuditEntry, initCa, type MeshCa, openCa } from '../../enrollment/store/index.ts'
+import {
+  type AuditEntry,
+  buildCsr,
+  decodeToken,
+  type EnrollmentAnswer,
+  encodeToken,
+  makeToken,
+} from '../../enrollment/index.ts'
+import { MAX_PEERS_LOOKED_AT, TOKEN_RETENTION_MS } from '../../enrollment/limits.ts'
+import { initCa, type MeshCa, openCa } from '../../enrollment/store/index.ts'
+import { openCaStore } from '../../enrollment/store/level-ca-store.ts'
 import { noRevocations, parseChain, validatePath } from '../../records/path/index.ts'
 import { makeCsr, makeTestCa, testDependencies, testUnlock } from '../helpers/ca.ts'
 
@@ -34,9 +41,12 @@ function pathOf(ca: MeshCa, answer: EnrollmentAnswer, atMs: number) {
   return validatePath({ chain: parseChain(answer.chain), atMs, revocations: noRevocations(), policy }, { provider })
 }
 
+/** What the CA made and issued, newest first. */
 async function auditOf(ca: MeshCa): Promise<AuditEntry[]> {
   const entries: AuditEntry[] = []
-  for await (const entry of ca.audit()) entries.push(entry)
+  for await (const entry of ca.audit()) {
+    if (entry.event === 'token-created' || entry.event === 'certificate-issued') entries.push(entry)
+  }
   return entries
 }
 
@@ -139,6 +149,41 @@ t.test('terms of a token', async (t) => {
   await t.rejects(ca.createToken({ nodeId: 'A' }), { code: 'ENROLLMENT_REQUEST_MALFORMED' })
 })
 
+t.test('tokens are forgotten 30 days after they expired, what they gave is not', async (t) => {
+  const clock = new SimulatedClock()
+  const { ca, home } = await makeTestCa(t, {}, testDependencies({ clock }))
+  const { csr } = await makeCsr(provider)
+  const spent = await ca.createToken({ uses: 2, lifetimeMs: DAY_MS })
+  for (const nodeId of ['relay-1', 'relay-2']) await enroll(ca, spent.token, { nodeId })
+  const unspent = await ca.createToken({ lifetimeMs: DAY_MS })
+  const later = await ca.createToken({ lifetimeMs: DAY_MS + 1 })
+  clock.jumpTo(spent.expiresAtMs + TOKEN_RETENTION_MS - 1)
+  const open = await ca.createToken({ nodeId: 'relay-7', lifetimeMs: 30 * DAY_MS })
+  t.same((await ca.status()).tokens, { open: 1, used: 1, expired: 2 }, 'a moment before')
+
+  clock.jumpTo(spent.expiresAtMs + TOKEN_RETENTION_MS)
+  await ca.createToken()
+  t.same((await ca.status()).tokens, { open: 2, used: 1, expired: 2 }, 'looked for once a day')
+  await ca.close()
+  const reopened = await openCa({ home, unlock: testUnlock() }, testDependencies({ clock }))
+  t.teardown(() => reopened.close())
+  await reopened.createToken()
+  t.same((await reopened.status()).tokens, { open: 3, used: 0, expired: 1 }, 'and after a start')
+  await t.rejects(enroll(reopened, unspent.token, { csr }), { code: 'ENROLLMENT_TOKEN_UNKNOWN' })
+  await t.rejects(enroll(reopened, later.token, { csr }), { code: 'ENROLLMENT_TOKEN_EXPIRED' })
+  t.equal((await reopened.status()).issued, 2)
+  t.equal((await auditOf(reopened)).length, 8)
+  await enroll(reopened, open.token, { csr })
+  clock.jumpTo(open.expiresAtMs + TOKEN_RETENTION_MS)
+  await reopened.createToken()
+  t.same((await reopened.status()).tokens, { open: 1, used: 0, expired: 0 })
+  await reopened.close()
+
+  const database = await openDatabase(join(home, 'db'))
+  t.teardown(() => database.close())
+  for await (const key of database.room(ROOM.caRedemptions).keys()) t.fail(`redemption ${toHex(key)} is still there`)
+})
+
 t.test('a node_id stays with its identity key', async (t) => {
   const { ca, dependencies } = await makeTestCa(t)
   const { csr } = await makeCsr(provider)
@@ -146,7 +191,7 @@ t.test('a node_id stays with its identity key', async (t) => {
   const second = await ca.createToken({ nodeId: 'relay-7' })
   await t.rejects(enroll(ca, second.token), { code: 'ENROLLMENT_NODE_ID_TAKEN' })
   const renewed = await enroll(ca, second.token, { csr })
-  t.notSame(renewed.chain[0], first.chain[0], 'a new certificate for the same key under a new token')
+  t.notOk(equalBytes(renewed.chain[0]!, first.chain[0]!), 'a new certificate for the same key under a new token')
   t.equal((await pathOf(ca, renewed, dependencies.clock.now())).nodeId, 'relay-7')
   const both = await Promise.all([ca.createToken({ uses: 5 }), ca.createToken({ uses: 5 })])
   const results = await Promise.allSettled(both.map(({ token }) => enroll(ca, token, { nodeId: 'relay-8' })))
@@ -201,10 +246,16 @@ t.test('addresses of enrolled nodes are told to the next ones', async (t) => {
 t.test('in a large mesh the CA looks at some nodes only', async (t) => {
   const database = await openDatabase(t.testdir())
   t.teardown(() => database.close())
-  const state = await CaState.load(database)
-  const peer = (at: number) => state.putPeer(`node-${at}`, { learnedAtMs: at, addresses: [`/ip4/10.0.0.1/tcp/${at}`] })
-  await state.commit(Array.from({ length: MAX_PEERS_LOOKED_AT + 10 }, (_, at) => peer(at)))
-  t.equal((await state.peerAddresses('relay-7')).length, MAX_PEERS_LOOKED_AT)
+  const store = await openCaStore(database)
+  const peer = (at: number) => {
+    const addresses = [`/ip4/10.0.0.1/tcp/${at}`]
+    return { kind: 'peer', nodeId: `node-${at}`, peer: { learnedAtMs: at, addresses } } as const
+  }
+  await store.commit(
+    Array.from({ length: MAX_PEERS_LOOKED_AT + 10 }, (_, at) => peer(at)),
+    [],
+  )
+  t.equal((await store.peerAddresses('relay-7')).length, MAX_PEERS_LOOKED_AT)
 })
 
 t.test('making and opening', async (t) => {
@@ -218,8 +269,14 @@ t.test('making and opening', async (t) => {
   await reopened.close()
   const nowhere = join(home, 'nowhere')
   await t.rejects(openCa({ home: nowhere, unlock: testUnlock() }, dependencies), { code: 'ENROLLMENT_CA_MISSING' })
-  for (const wrong of [{ mesh: 'North' }, { gossipFanout: 0 }, { bootstrapPeers: ['x'] }, { unknown: 1 }]) {
-    await t.rejects(initCa({ ...again, ...wrong }, dependencies), TypeError)
+  for (const wrong of [
+    { mesh: 'North' },
+    { gossipFanout: 0 },
+    { bootstrapPeers: ['x'] },
+    { suite: 'level1' },
+    { unknown: 1 },
+  ]) {
+    await t.rejects(initCa({ ...again, ...wrong } as never, dependencies), TypeError)
   }
 })
 
@@ -228,6 +285,8 @@ t.test('an attempt that broke off is completed; a damaged home is not used', asy
   await ca.close()
   await rm(join(home, 'db'), { recursive: true })
   await t.rejects(openCa({ home, unlock: testUnlock() }, dependencies), { code: 'ENROLLMENT_CA_MISSING' })
+  const other = { home, unlock: testUnlock(), mesh: 'north-grid', suite: 'level3' } as const
+  await t.rejects(initCa(other, dependencies), { code: 'ENROLLMENT_CA_EXISTS' }, 'not as a mesh of another suite')
   const completed = await initCa({ home, unlock: testUnlock(), mesh: 'north-grid' }, dependencies)
   t.strictSame(completed.root.spki, ca.root.spki, 'with the keys that were made before')
   await completed.close()

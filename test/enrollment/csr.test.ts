@@ -32,7 +32,7 @@ t.test('a request proves three keys and says nothing else', async (t) => {
   t.strictSame(verified.spki, keys.identityKey.publicKey.spki)
   t.strictSame(verified.altSpki, keys.deviceKey.publicKey.spki)
   t.strictSame(verified.overlayKey.publicKey.slice(4), keys.overlayKey.publicKey.spki.slice(-32))
-  t.same(Object.keys(verified).sort(), ['altSpki', 'identityKey', 'overlayKey', 'spki'])
+  t.same(Object.keys(verified).sort(), ['altSpki', 'deviceKey', 'identityKey', 'overlayKey', 'spki'])
   t.equal(verified.identityKey.suite.name, 'ml-dsa-87')
 })
 

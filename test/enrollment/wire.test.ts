@@ -17,6 +17,7 @@ const answer = {
 
 t.test('requests and answers read back', (t) => {
   t.strictSame(readRequest(JSON.parse(encodeRequest(request))), request)
+  t.strictSame(readRequest({ ...JSON.parse(encodeRequest(request)), csr: 'AQI=' }), request, 'DER in base64')
   const least = { token: 'gm1.x', csr: Uint8Array.of(1), nodeId: undefined, addresses: [] }
   t.strictSame(readRequest(JSON.parse(encodeRequest(least))), least)
   t.same(Object.keys(JSON.parse(encodeRequest(least))), ['token', 'csr'])
@@ -43,7 +44,8 @@ t.test('requests outside the form are refused', (t) => {
     { ...good, token: 1 },
     { ...good, token: 'x'.repeat(257) },
     { ...good, csr: 1 },
-    { ...good, csr: 'AQI=' },
+    { ...good, csr: 'AQI' },
+    { ...good, csr: 'AQJ=' },
     { ...good, csr: good.csr + good.csr },
     { ...good, csr: encodePem('CERTIFICATE', request.csr) },
     { ...good, node_id: null },
@@ -51,6 +53,8 @@ t.test('requests outside the form are refused', (t) => {
     { ...good, addresses: 'x' },
     { ...good, addresses: ['x'] },
     { ...good, roles: ['operator'] },
+    { ...good, attestation: 'tpm' },
+    { ...good, attestation: { type: 'tpm' } },
     Object.create(good),
   ]
   for (const json of refused) {
@@ -90,22 +94,33 @@ t.test('answers outside the form are refused', (t) => {
 })
 
 t.test('any JSON is read or refused by a catalogued error', (t) => {
-  const near = fc.record(
-    { token: fc.anything(), csr: fc.anything(), node_id: fc.anything(), addresses: fc.anything() },
-    { requiredKeys: [] },
-  )
+  /** As it should be, or with one member that is something else. */
+  const near = (good: Record<string, unknown>) =>
+    fc
+      .option(fc.tuple(fc.constantFrom(...Object.keys(good)), fc.jsonValue()), { freq: 2 })
+      .map((other) => (other === null ? good : { ...good, [other[0]]: other[1] }))
+  const outcomes = { read: 0, refused: 0 }
+  const attempt = (read: () => unknown) => {
+    try {
+      read()
+      outcomes.read += 1
+    } catch (error) {
+      if (!ENROLLMENT_ERRORS.matches(error)) throw error
+      outcomes.refused += 1
+    }
+  }
+  const requests = fc.oneof(fc.jsonValue(), near(JSON.parse(encodeRequest(request))))
   fc.assert(
-    fc.property(fc.oneof(fc.jsonValue(), near), (json) => {
-      for (const read of [() => readRequest(json), () => readAnswer(JSON.stringify(json) ?? '')]) {
-        try {
-          read()
-        } catch (error) {
-          if (!ENROLLMENT_ERRORS.matches(error)) throw error
-        }
-      }
-    }),
+    fc.property(requests, (json) => attempt(() => readRequest(json))),
     { numRuns: 300 },
   )
-  t.pass('nothing else was thrown')
+  t.ok(outcomes.read > 20 && outcomes.refused > 20, `requests: ${JSON.stringify(outcomes)}`)
+  Object.assign(outcomes, { read: 0, refused: 0 })
+  const answers = fc.oneof(fc.jsonValue(), near(encodeAnswer(answer)))
+  fc.assert(
+    fc.property(answers, (json) => attempt(() => readAnswer(JSON.stringify(json)))),
+    { numRuns: 300 },
+  )
+  t.ok(outcomes.read > 20 && outcomes.refused > 20, `answers: ${JSON.stringify(outcomes)}`)
   t.end()
 })

@@ -68,7 +68,7 @@ t.test('a node certificate says what went into it', (t) => {
 
 t.test('a root certificate says what went into it', (t) => {
   t.match(pki.root.certificate, {
-    basicConstraints: { ca: true, pathLength: 1 },
+    basicConstraints: { ca: true, pathLength: 2 },
     nameConstraints: { dns: ['north-grid'], uri: ['north-grid'] },
     uris: [],
     dnsNames: [],
