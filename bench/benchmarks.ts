@@ -1,7 +1,9 @@
 import { agentBenchmark } from './agent.ts'
+import { crlBenchmark } from './crl.ts'
 import { handshakeBenchmark } from './handshake.ts'
 import type { Benchmark } from './harness.ts'
 import { ledgerBenchmark } from './ledger.ts'
+import { linksBenchmark } from './link.ts'
 import { recordsBenchmark } from './records.ts'
 import { stormBenchmark } from './storm.ts'
 
@@ -11,5 +13,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   ledgerBenchmark,
   stormBenchmark,
   handshakeBenchmark,
+  linksBenchmark,
+  crlBenchmark,
   agentBenchmark,
 ]

@@ -27,7 +27,7 @@ async function startHost(node: BenchNode, encrypter: ConnectionEncrypter): Promi
 }
 
 /** Mean time of a connection, from the dial to the moment when it is open on both sides; closing is not counted. */
-async function dialMs(dialler: Libp2p, listener: Libp2p): Promise<number> {
+export async function dialMs(dialler: Libp2p, listener: Libp2p): Promise<number> {
   let totalMs = 0
   for (let left = DIALS_PER_TURN; left > 0; left -= 1) {
     const started = performance.now()

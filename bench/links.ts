@@ -1,5 +1,5 @@
 import { silentLogger, systemClock } from '../core/index.ts'
-import { type AdmissionSink, MeshTls, type PeerGate } from '../overlay/index.ts'
+import { type AdmissionSink, MeshQuic, MeshTls, type PeerGate } from '../overlay/index.ts'
 import { noRevocations, PathCache, parseChain, validatePath } from '../records/path/index.ts'
 import type { BenchMesh, BenchNode } from './mesh.ts'
 
@@ -12,12 +12,24 @@ export interface LinkOptions {
 
 const NOBODY: AdmissionSink = { onAdmitted: () => {}, onRefusal: () => {} }
 
-/** The link of a node, as an agent makes it. */
+/** The link of a node over TCP, as an agent makes it. */
 export function meshTls(mesh: BenchMesh, node: BenchNode, options: LinkOptions = {}): MeshTls {
+  return makeLink(MeshTls, { mesh, node, options })
+}
+
+/** The link of a node over QUIC, as an agent makes it. */
+export function meshQuic(mesh: BenchMesh, node: BenchNode): MeshQuic {
+  return makeLink(MeshQuic, { mesh, node, options: {} })
+}
+
+function makeLink<Link>(
+  kind: new (...parts: ConstructorParameters<typeof MeshTls>) => Link,
+  { mesh, node, options }: { mesh: BenchMesh; node: BenchNode; options: LinkOptions },
+): Link {
   const { identityKey, deviceKey, chain } = node
   const { sink = NOBODY } = options
   const paths = 'paths' in options ? options.paths : new PathCache()
-  return new MeshTls(
+  return new kind(
     { mesh: mesh.name, rootDer: mesh.root.der, chainDer: chain.map(({ der }) => der), identityKey, deviceKey },
     {
       gate: gateOf(mesh, paths),

@@ -3,7 +3,6 @@ import { generateKeyPair, type KeyObject, sign, verify as verifyRaw } from 'node
 import { join } from 'node:path'
 import { silentLogger, systemClock, utf8 } from '../core/index.ts'
 import { openDatabase } from '../core/store/index.ts'
-import { signHybrid, verifyHybrid } from '../crypto/index.ts'
 import { externalAad, sigStructure } from '../records/cose.ts'
 import { type CheckedRecord, signRecord, verify } from '../records/index.ts'
 import { PathCache } from '../records/path/index.ts'
@@ -113,26 +112,27 @@ async function hybridRows({ provider, nodes }: BenchMesh): Promise<BenchRow[]> {
   const rounds = 30
   const [{ deviceKey, identityKey }] = nodes as [BenchNode]
   const message = utf8('what both halves sign')
-  const keys = { classical: deviceKey, 'post-quantum': identityKey }
-  const signatures = await signHybrid(keys, message)
-  const claims = {
-    classical: { key: deviceKey.publicKey, signature: signatures.classical },
-    'post-quantum': { key: identityKey.publicKey, signature: signatures['post-quantum'] },
-  }
-  const halves = [
-    { half: claims.classical, privateKey: deviceKey.keyObject },
-    { half: claims['post-quantum'], privateKey: identityKey.keyObject },
-  ].map(({ half: { key, signature }, privateKey }) => ({ message, signature, privateKey, publicKey: key.keyObject }))
+  const keys = [deviceKey, identityKey]
+  const signBoth = () => Promise.all(keys.map((key) => key.sign(message)))
+  const signatures = await signBoth()
+  const halves = keys.map(({ keyObject, publicKey }, at) => ({
+    message,
+    signature: signatures[at]!,
+    privateKey: keyObject,
+    publicKey: publicKey.keyObject,
+  }))
+  const verifyBoth = () =>
+    Promise.all(keys.map(({ publicKey }, at) => provider.verify(publicKey, message, signatures[at]!)))
   const one = (job: () => Promise<unknown>) => () => microsecondsEach(count, 1, job)
   return [
     await rowOf('hybrid-sign', '', {
       rounds,
-      subject: one(() => signHybrid(keys, message)),
+      subject: one(signBoth),
       floor: one(() => Promise.all(halves.map(signAlone))),
     }),
     await rowOf('hybrid-verify', '', {
       rounds,
-      subject: one(() => verifyHybrid(provider, { claims, message })),
+      subject: one(verifyBoth),
       floor: one(() => Promise.all(halves.map(verifyAlone))),
     }),
     await rowOf('hybrid-keygen', '', {

@@ -67,13 +67,18 @@ class Tally {
   }
 }
 
+/** What every node will hold when all `items` are everywhere. Taken before any is stored: catch-up may find it at once. */
+function goalsOf<Item>(nodes: readonly StormNode<Item>[], items: readonly (readonly Item[])[]): readonly number[] {
+  const records = items.reduce((sum, own) => sum + own.length, 0)
+  return nodes.map(({ held }) => held.count + records)
+}
+
 /** Signatures a second, from the first send to the moment when the last node holds everything. */
 async function stormRate<Item>(
   nodes: readonly StormNode<Item>[],
-  { items, signatures }: { items: readonly (readonly Item[])[]; signatures: number },
+  storm: { items: readonly (readonly Item[])[]; goals: readonly number[]; signatures: number },
 ): Promise<number> {
-  const records = items.reduce((sum, own) => sum + own.length, 0)
-  const goals = nodes.map(({ held }) => held.count + records)
+  const { items, goals, signatures } = storm
   const started = performance.now()
   const sent = nodes.map(async ({ send }, at) => {
     for (const item of items[at] ?? []) await send(item)
@@ -281,7 +286,8 @@ class Weather {
     const perNode = <Item>(make: () => Item) => Array.from({ length: storm.recordsPerNode }, make)
     const subject = async () => {
       const items = this.#mesh.nodes.map(() => perNode(() => eventsOf(this.#mesh, storm.signaturesPerRecord)))
-      const rate = await stormRate(this.#full, { items, signatures: signaturesOf(storm) })
+      const goals = goalsOf(this.#full, items)
+      const rate = await stormRate(this.#full, { items, goals, signatures: signaturesOf(storm) })
       await until(() => this.#atRest())
       return rate
     }
@@ -293,8 +299,9 @@ class Weather {
     const rates: number[] = []
     while (rates.length < STORMS_PER_TURN) {
       const items = await this.#maker.make(storm)
+      const goals = goalsOf(nodes, items)
       await Promise.all(items.flatMap((own, at) => own.map((record) => nodes[at]!.keep(record))))
-      rates.push(await stormRate(nodes, { items, signatures: signaturesOf(storm) }))
+      rates.push(await stormRate(nodes, { items, goals, signatures: signaturesOf(storm) }))
     }
     return median(rates)
   }

@@ -69,8 +69,8 @@ export const MAX_WANTS_PER_CATCH_UP = 4096
 /** Longest admission frame, in bytes; with two signatures it has about 5,200. */
 export const MAX_ADMISSION_FRAME_BYTES = 8 * 1024
 
-/** Most signatures under one admission statement: identity key and device key. */
-export const MAX_ADMISSION_SIGNATURES = 2
+/** Longest frame of certificates in an admission, in bytes; three certificates have about 24,000. */
+export const MAX_ADMISSION_CHAIN_BYTES = 40 * 1024
 
 /** Most features a node names in its admission statement, and the longest name in bytes. */
 export const MAX_FEATURES = 16
@@ -84,8 +84,17 @@ export const MAX_REFUSAL_CODE_CHARACTERS = 64
 /** Most bytes of TLS hello messages that are looked at per direction; OpenSSL itself refuses earlier. */
 export const MAX_HELLO_BYTES = 32 * 1024
 
-/** Time for TLS and admission together, unless the link is told otherwise. */
-export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 10_000
+/** Time for the handshake and admission together, unless the link is told otherwise. */
+export const DEFAULT_HANDSHAKE_TIMEOUT_MS = 5_000
+
+/** QUIC handshakes that a listener runs at a time; the library alone would run one, and a silent dialler hold up the rest. */
+export const MAX_QUIC_HANDSHAKES = 256
+
+/** Bytes in flight towards this node on one QUIC stream. */
+export const MAX_QUIC_STREAM_WINDOW_BYTES = 1024 * 1024
+
+/** Bytes in flight towards this node on one QUIC connection, admitted or not: what a stranger can make it hold. */
+export const MAX_QUIC_CONNECTION_WINDOW_BYTES = 2 * 1024 * 1024
 
 /** Inbound connections that are not admitted yet, in all; the oldest make room, silent ones first. */
 export const MAX_PENDING_INBOUND = 512
@@ -125,3 +134,54 @@ export const MAX_ASKED_IDS = 16_384
 
 /** Ids of ignored records remembered per peer, so that catch-up does not fetch them every time. */
 export const MAX_IGNORED_IDS = 16_384
+
+/** Longest revocation list that travels between nodes, in bytes. */
+export const MAX_LIST_BYTES = 16 * 1024 * 1024
+
+/** Most bytes of a list that one answer carries. */
+export const MAX_LIST_CHUNK_BYTES = 256 * 1024
+
+/** Most lists in one announcement: what one peer can make this node consider. */
+export const MAX_ANNOUNCED_LISTS = 16
+
+/** Longest CRL number in bytes (RFC 5280 §5.2.3). */
+export const MAX_LIST_NUMBER_BYTES = 20
+
+/** Longest frame of the trust protocol, in bytes, either way: a chunk, or a record with its chain. */
+export const MAX_TRUST_FRAME_BYTES = 512 * 1024
+
+/** Trust streams one peer may have open here. */
+export const MAX_TRUST_STREAMS_PER_PEER = 4
+
+/** Requests answered on one trust stream. */
+export const MAX_TRUST_REQUESTS_PER_STREAM = 4096
+
+/** Announced bytes of the lists that are being fetched at a time; the longest running fetch makes room. */
+export const MAX_FETCHED_LIST_BYTES = 64 * 1024 * 1024
+
+/** Records waiting to be pushed to one peer; it catches up with what does not fit. */
+export const MAX_PUSHED_RECORDS = 256
+
+/** Bytes in flight towards this node on one stream over TCP or a relay; a stream that is not read holds them all. */
+export const MAX_STREAM_WINDOW_BYTES = 1024 * 1024
+
+/** Peers of which others told over the DHT that are remembered for dialling. */
+export const MAX_TOLD_TARGETS = 128
+
+/** Addresses remembered, and passed on, of a peer that others told of. */
+export const MAX_TOLD_ADDRESSES = 8
+
+/** Longest request that a peer may make to the DHT, in bytes; one for the peers around a key has about 50. */
+export const MAX_DHT_REQUEST_BYTES = 4 * 1024
+
+/** Longest answer that is read from a peer's DHT, in bytes: 20 peers with eight addresses each stay below it. */
+export const MAX_DHT_ANSWER_BYTES = 64 * 1024
+
+/** Peers waiting for their place in the DHT's routing table. */
+export const MAX_DHT_UPDATES = 128
+
+/** Relayed connections that pass through this node at a time. */
+export const MAX_CIRCUITS = 256
+
+/** Relayed connections that one connection with a relay carries, each way. */
+export const MAX_CIRCUITS_PER_PEER = 64

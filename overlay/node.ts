@@ -1,7 +1,9 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import type { RecordType } from '../records/index.ts'
+import { isRelayed } from './addresses.ts'
 import { Discovery } from './discovery/index.ts'
 import { OVERLAY_ERRORS } from './errors.ts'
+import { Expulsion } from './expulsion.ts'
 import {
   Backlog,
   type BoundedMessageCache,
@@ -12,13 +14,16 @@ import {
   resetGossipStreams,
 } from './gossip/index.ts'
 import type { OverlayServices } from './libp2p.ts'
-import { MAX_SYNC_STREAMS_PER_PEER } from './limits.ts'
+import { MAX_SYNC_STREAMS_PER_PEER, MAX_TRUST_STREAMS_PER_PEER } from './limits.ts'
 import type { Listeners } from './listeners.ts'
 import type { ResolvedOptions } from './options.ts'
-import type { Overlay, OverlayDependencies, OverlayEvents, OverlayState, PeerInfo } from './overlay.ts'
+import { connectionFacts, describePeer, isClassical } from './peer-info.ts'
 import type { Peer, PeerTable } from './peers.ts'
 import type { ChainHead } from './ports.ts'
+import { RecordFilter } from './record-filter.ts'
 import { SYNC_PROTOCOL, Sync } from './sync/index.ts'
+import { TRUST_PROTOCOL, TrustStream } from './trust/index.ts'
+import type { Overlay, OverlayDependencies, OverlayEvents, OverlayState, PeerInfo } from './types.ts'
 
 export interface NodeDependencies extends OverlayDependencies {
   readonly peers: PeerTable
@@ -41,9 +46,12 @@ const STOP_PATIENCE_MS = 1_000
 export class OverlayNode implements Overlay {
   readonly #dependencies: NodeDependencies
   readonly #gossip: Gossip
+  readonly #filter: RecordFilter
   readonly #sync: Sync
+  readonly #trust: TrustStream | undefined
   readonly #watch: GossipWatch
   readonly #discovery: Discovery
+  readonly #expulsion: Expulsion
   #running = false
   #refusals = 0
   #rejoins = 0
@@ -53,10 +61,13 @@ export class OverlayNode implements Overlay {
 
   constructor(options: ResolvedOptions, dependencies: NodeDependencies) {
     this.#dependencies = dependencies
+    this.#filter = new RecordFilter({ restrictions: dependencies.peers })
     this.#sync = this.#createSync(options)
+    this.#trust = this.#createTrust(options)
     this.#gossip = this.#createGossip(options)
     this.#watch = this.#createWatch()
     this.#discovery = new Discovery(options, dependencies)
+    this.#expulsion = this.#createExpulsion()
     dependencies.listeners.add('refused', () => {
       this.#refusals += 1
     })
@@ -70,10 +81,8 @@ export class OverlayNode implements Overlay {
     const { host } = this.#dependencies
     host.addEventListener('connection:open', this.#onOpen)
     host.addEventListener('connection:close', this.#onClose)
-    await host.handle(SYNC_PROTOCOL, (stream, connection) => this.#serve(stream, connection), {
-      maxInboundStreams: MAX_SYNC_STREAMS_PER_PEER,
-      maxOutboundStreams: MAX_SYNC_STREAMS_PER_PEER,
-    })
+    await this.#handle(SYNC_PROTOCOL, this.#sync, MAX_SYNC_STREAMS_PER_PEER)
+    if (this.#trust !== undefined) await this.#handle(TRUST_PROTOCOL, this.#trust, MAX_TRUST_STREAMS_PER_PEER)
     try {
       await host.start()
     } catch (cause) {
@@ -93,6 +102,7 @@ export class OverlayNode implements Overlay {
     this.#watch.stop()
     this.#gossip.stop()
     this.#sync.stop()
+    this.#trust?.stop()
     const cut = clock.setTimer(STOP_PATIENCE_MS, () => {
       for (const connection of host.getConnections()) connection.abort(new Error('the node stops'))
     })
@@ -107,7 +117,7 @@ export class OverlayNode implements Overlay {
   }
 
   peers(): readonly PeerInfo[] {
-    return this.#dependencies.peers.all().map(describe)
+    return this.#dependencies.peers.all().map((peer) => this.#describe(peer))
   }
 
   async publish(record: Uint8Array, type: RecordType): Promise<number> {
@@ -125,10 +135,21 @@ export class OverlayNode implements Overlay {
     }
   }
 
-  async disconnect(nodeId: string): Promise<void> {
-    const { host, peers } = this.#dependencies
-    const leaving = peers.all().filter((peer) => peer.nodeId === nodeId)
-    await Promise.all(leaving.map((peer) => host.hangUp(peer.peerId)))
+  announceLists(): void {
+    if (this.#running) this.#trust?.announce()
+  }
+
+  async pushRecord(record: Uint8Array, type: RecordType): Promise<void> {
+    if (!this.#running) throw OVERLAY_ERRORS.create('OVERLAY_NOT_RUNNING')
+    await this.#trust?.push(record, type)
+  }
+
+  disconnect(nodeId: string): Promise<void> {
+    return this.#expulsion.node(nodeId)
+  }
+
+  rejudge(): Promise<void> {
+    return this.#expulsion.refused()
   }
 
   state(): OverlayState {
@@ -143,6 +164,7 @@ export class OverlayNode implements Overlay {
       queued: this.#gossip.queued,
       gossip: { ...this.#gossip.counters },
       sync: { ...this.#sync.counters },
+      ...(this.#trust === undefined ? {} : { trust: this.#trust.counters }),
     }
   }
 
@@ -154,12 +176,31 @@ export class OverlayNode implements Overlay {
     const { peers } = this.#dependencies
     return new Sync(options.sync, {
       ...this.#dependencies,
-      openStream: (key) => this.#openStream(key),
+      filter: this.#filter,
+      openStream: (key) => this.#openStream(key, SYNC_PROTOCOL),
       nodeIdOf: (key) => peers.get(key)?.nodeId,
+      mayReceive: (key) => peers.get(key)?.standing.capabilities.receive === true,
       peerKeys: () => peers.keys(),
       busy: () => this.#gossip.busy,
       announce: (head) => this.#gossip.announce(head),
       onCaughtUp: (key) => this.#caughtUp(key),
+    })
+  }
+
+  #createTrust({ sync }: ResolvedOptions): TrustStream | undefined {
+    const { peers, trust, topics } = this.#dependencies
+    if (trust === undefined) return undefined
+    return new TrustStream(sync, {
+      ...this.#dependencies,
+      trust,
+      types: new Set(topics.values()),
+      openStream: (key) => this.#openStream(key, TRUST_PROTOCOL),
+      nodeIdOf: (key) => peers.get(key)?.nodeId,
+      mayHaveKey: (key) => {
+        const peer = peers.get(key)
+        return peer?.standing.verdict === 'trusted' && !peer.connections.some(isClassical)
+      },
+      hint: (key) => this.#sync.hint(key),
     })
   }
 
@@ -169,6 +210,7 @@ export class OverlayNode implements Overlay {
       { mesh: options.mesh, topics: this.#dependencies.topics, fanOut: options.fanOut, ...options.gossip },
       {
         ...this.#dependencies,
+        filter: this.#filter,
         router: host.services.gossip,
         backlog: new Backlog(BACKLOG, { clock, streams: () => this.#gossipStreams() }),
         recovery: this.#sync,
@@ -191,6 +233,20 @@ export class OverlayNode implements Overlay {
     })
   }
 
+  #createExpulsion(): Expulsion {
+    const { listeners } = this.#dependencies
+    const trust = { expelled: (key: string) => this.#trust?.disconnected(key) }
+    return new Expulsion({
+      ...this.#dependencies,
+      holders: [this.#gossip, this.#sync, trust],
+      forget: (nodeId, leaving) => this.#discovery.expelled(nodeId, leaving),
+      resetGossip: (peer) => resetGossipStreams(peer.connections),
+      reconsider: () => this.catchUp(),
+      onLeaving: (peer) => listeners.emit('disconnected', this.#describe(peer)),
+      onStaying: ({ key }) => this.#begin(key),
+    })
+  }
+
   *#gossipStreams(): Iterable<readonly [string, Stream]> {
     for (const peer of this.#dependencies.peers.all()) {
       const stream = outboundGossipStream(peer.connections)
@@ -205,48 +261,91 @@ export class OverlayNode implements Overlay {
       connection.abort(new Error('the peer was not admitted'))
       return
     }
-    if (!opened.first) return
     const { peer } = opened
+    this.#preferDirect(peer, connection)
+    if (!opened.first) return
     logger.info({ peer: peer.nodeId, peerId: peer.key }, 'peer connected')
     this.#discovery.connected(peer.key)
-    this.#sync.connected(peer.key)
-    listeners.emit('connected', describe(peer))
+    this.#begin(peer.key)
+    listeners.emit('connected', this.#describe(peer))
+  }
+
+  /** Lists go ahead of everything else. */
+  #begin(key: string): void {
+    this.#trust?.connected(key)
+    this.#sync.connected(key)
   }
 
   #closed(connection: Connection): void {
     const { peers, listeners, logger } = this.#dependencies
     const peer = peers.closed(connection)
-    if (peer === undefined) return
+    if (peer === undefined) {
+      this.#carryOn(connection.remotePeer.toString())
+      return
+    }
     logger.info({ peer: peer.nodeId, peerId: peer.key }, 'peer disconnected')
+    const leaving = { ...this.#describe(peer), ...connectionFacts(connection) }
     this.#sync.disconnected(peer.key)
+    this.#trust?.disconnected(peer.key)
     if (this.#running) this.#discovery.disconnected(peer, connection)
-    listeners.emit('disconnected', { ...describe(peer), ...connectionFacts(connection) })
+    listeners.emit('disconnected', leaving)
   }
 
-  #serve(stream: Stream, connection: Connection): void {
-    const peer = this.#dependencies.peers.get(connection.remotePeer.toString())
-    if (peer === undefined) stream.abort(new Error('the peer was not admitted'))
-    else void this.#sync.serve(stream, peer.key)
+  /** A direct connection takes the place of relayed ones. Who dialled it closes them: at that end it is open last. */
+  #preferDirect(peer: Peer, opened: Connection): void {
+    if (isRelayed(opened.remoteAddr) || opened.direction !== 'outbound') return
+    for (const connection of peer.connections) {
+      if (isRelayed(connection.remoteAddr)) connection.abort(new Error('there is a direct connection'))
+    }
   }
 
-  async #openStream(key: string): Promise<Stream> {
+  /** One connection of several closed: what ran on it begins anew on another. */
+  #carryOn(key: string): void {
     const connection = this.#dependencies.peers.get(key)?.connections.at(-1)
-    if (connection === undefined) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_CLOSED')
-    return connection.newStream(SYNC_PROTOCOL)
+    if (connection === undefined || !this.#running) return
+    this.#identifyAgain(connection)
+    this.#compareBothWays(key)
   }
 
-  /** After a reset, running identify again makes gossipsub open its streams anew, on the connection that stands. */
+  #handle(protocol: string, server: Pick<Sync, 'serve'>, maxStreams: number): Promise<void> {
+    const serve = (stream: Stream, connection: Connection) => {
+      const peer = this.#dependencies.peers.get(connection.remotePeer.toString())
+      if (peer === undefined) stream.abort(new Error('the peer was not admitted'))
+      else void server.serve(stream, peer.key)
+    }
+    const limits = { maxInboundStreams: maxStreams, maxOutboundStreams: maxStreams }
+    return this.#dependencies.host.handle(protocol, serve, limits)
+  }
+
+  /** On the newest connection, but rather on a post-quantum one. */
+  async #openStream(key: string, protocol: string): Promise<Stream> {
+    const connections = this.#dependencies.peers.get(key)?.connections ?? []
+    const connection = connections.findLast((open) => !isClassical(open)) ?? connections.at(-1)
+    if (connection === undefined) throw OVERLAY_ERRORS.create('OVERLAY_STREAM_CLOSED')
+    return connection.newStream(protocol)
+  }
+
+  #describe(peer: Peer): PeerInfo {
+    return describePeer(peer, this.#trust?.listsOf(peer.key) ?? [])
+  }
+
   #rejoin(key: string): void {
-    const { peers, listeners, logger, host } = this.#dependencies
+    const { peers, listeners, logger } = this.#dependencies
     const peer = peers.get(key)
     const connection = peer?.connections.at(-1)
     if (peer === undefined || connection === undefined) return
     this.#rejoins += 1
     logger.warn({ peer: peer.nodeId }, 'gossip with a connected peer has stopped; taking it in again')
-    listeners.emit('gossipLost', describe(peer))
+    listeners.emit('gossipLost', this.#describe(peer))
     resetGossipStreams(peer.connections)
+    this.#identifyAgain(connection)
+  }
+
+  /** Makes gossipsub open its streams anew, when they are closed altogether, on the connection that stands. */
+  #identifyAgain(connection: Connection): void {
+    const { host, logger } = this.#dependencies
     host.services.identify.identify(connection).catch((error: unknown) => {
-      logger.debug({ peer: peer.nodeId, err: error }, 'identify failed')
+      logger.debug({ peerId: connection.remotePeer.toString(), err: error }, 'identify failed')
     })
   }
 
@@ -264,27 +363,11 @@ export class OverlayNode implements Overlay {
 
   #caughtUp(key: string): void {
     const peer = this.#dependencies.peers.get(key)
-    if (peer !== undefined) this.#dependencies.listeners.emit('caughtUp', describe(peer))
+    if (peer !== undefined) this.#dependencies.listeners.emit('caughtUp', this.#describe(peer))
   }
 
   #compareBothWays(key: string): void {
     this.#sync.schedule(key, 0)
     this.#sync.hint(key)
   }
-}
-
-function describe(peer: Peer): PeerInfo {
-  const [connection] = peer.connections
-  return {
-    nodeId: peer.nodeId,
-    peerId: peer.key,
-    ...(connection === undefined ? { address: '', direction: 'outbound' } : connectionFacts(connection)),
-    sinceMs: peer.sinceMs,
-    link: peer.admission.link ?? {},
-    counts: { ...peer.counts },
-  }
-}
-
-function connectionFacts(connection: Connection): Pick<PeerInfo, 'address' | 'direction'> {
-  return { address: connection.remoteAddr.toString(), direction: connection.direction }
 }

@@ -2,7 +2,8 @@ import type { PrivateKey } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { checkOptionKeys, checkWholeNumber, isDnsLabel } from '../core/index.ts'
 import type { FanOut } from './gossip/index.ts'
-import type { BudgetOptions } from './sync/index.ts'
+import type { BudgetOptions } from './streams/index.ts'
+import { type CapabilityOptions, type CapabilityTable, resolveCapabilities } from './verdicts.ts'
 
 /** How gossip behaves; every field has a default that fits a mesh of up to some fifty nodes. */
 export interface OverlayGossipOptions {
@@ -34,7 +35,7 @@ export interface OverlaySyncOptions {
   readonly answerTimeoutMs?: number
   /** How long one catch-up may take before it is cut and goes on later, in milliseconds. Default 600,000. */
   readonly catchUpTimeoutMs?: number
-  /** Most catch-ups at a time. Default 4. */
+  /** Most catch-ups at a time; one that takes longer than 30 seconds no longer counts. Default 4. */
   readonly maxRunning?: number
   /** What one peer may have served. Default 64 MiB at once and 8 MiB a second. */
   readonly budget?: BudgetOptions
@@ -51,6 +52,14 @@ export interface OverlayOptions {
   readonly bootstrap?: readonly string[]
   /** Finds peers on the LAN by multicast DNS. Default false. */
   readonly mdns?: boolean
+  /** Takes and makes QUIC connections as well; their encryption is classical. Default false. */
+  readonly quic?: boolean
+  /** Finds peers by asking connected ones (a DHT of the mesh's own), and tells others of peers. Default false. */
+  readonly dht?: boolean
+  /** Reserves a place at peers that relay, and connects through relays with who cannot be reached directly. Default false. */
+  readonly relay?: boolean
+  /** Relays connections between peers that cannot reach each other. Default false. */
+  readonly relayServer?: boolean
   /** Most peers at a time; configured ones are dialled beyond it. Default 64. */
   readonly maxPeers?: number
   /** Inbound connections a second from one address. Default 64. */
@@ -59,6 +68,11 @@ export interface OverlayOptions {
   readonly redial?: { readonly baseMs: number; readonly maxMs: number }
   readonly gossip?: OverlayGossipOptions
   readonly sync?: OverlaySyncOptions
+  /**
+   * What peers may do, by the gate's verdict. Default: a trusted peer everything; a stale or unreachable one receives and
+   * forwards.
+   */
+  readonly capabilities?: CapabilityOptions
 }
 
 /** Options with every default filled in. */
@@ -68,12 +82,17 @@ export interface ResolvedOptions {
   readonly listen: readonly string[]
   readonly bootstrap: readonly string[]
   readonly mdns: boolean
+  readonly quic: boolean
+  readonly dht: boolean
+  readonly relay: boolean
+  readonly relayServer: boolean
   readonly maxPeers: number
   readonly maxInboundPerSecond: number
   readonly redial: { readonly baseMs: number; readonly maxMs: number }
   readonly fanOut: FanOut
   readonly gossip: Required<Pick<OverlayGossipOptions, 'concurrency' | 'maxAgeMs' | 'announceWindowMs'>>
   readonly sync: Required<OverlaySyncOptions>
+  readonly capabilities: CapabilityTable
 }
 
 const SEED_BYTES = 32
@@ -89,8 +108,12 @@ export function resolveOptions(options: OverlayOptions): ResolvedOptions {
   if (options.privateKey instanceof Uint8Array && options.privateKey.length !== SEED_BYTES) {
     throw new TypeError(`privateKey must be a seed of ${SEED_BYTES} bytes or a libp2p private key`)
   }
-  const { listen = [], bootstrap = [], maxPeers = 64, maxInboundPerSecond = 64 } = options
+  const { listen = [], bootstrap = [], quic = false, maxPeers = 64, maxInboundPerSecond = 64 } = options
   for (const address of [...listen, ...bootstrap]) checkAddress(address)
+  if (!quic && listen.some((address) => address.includes('/quic-v1'))) throw new TypeError('listen: QUIC is off')
+  if (listen.some((address) => address.includes('/p2p-circuit'))) {
+    throw new TypeError('listen: with the option relay, places at relays are reserved without being named')
+  }
   checkWholeNumber('maxPeers', maxPeers, { min: 1, max: 10_000 })
   checkWholeNumber('maxInboundPerSecond', maxInboundPerSecond, { min: 1, max: 100_000 })
   const redial = { baseMs: 1_000, maxMs: 300_000, ...options.redial }
@@ -103,11 +126,16 @@ export function resolveOptions(options: OverlayOptions): ResolvedOptions {
     listen,
     bootstrap,
     mdns: options.mdns ?? false,
+    quic,
+    dht: options.dht ?? false,
+    relay: options.relay ?? false,
+    relayServer: options.relayServer ?? false,
     maxPeers,
     maxInboundPerSecond,
     redial,
     ...resolveGossip(options.gossip ?? {}),
     sync: resolveSync(options.sync ?? {}),
+    capabilities: resolveCapabilities(options.capabilities),
   }
 }
 
@@ -117,11 +145,16 @@ const OPTION_KEYS = [
   'listen',
   'bootstrap',
   'mdns',
+  'quic',
+  'dht',
+  'relay',
+  'relayServer',
   'maxPeers',
   'maxInboundPerSecond',
   'redial',
   'gossip',
   'sync',
+  'capabilities',
 ]
 
 function resolveGossip(options: OverlayGossipOptions): Pick<ResolvedOptions, 'fanOut' | 'gossip'> {

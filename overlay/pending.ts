@@ -1,6 +1,7 @@
 import type { MultiaddrConnection } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Clock, Timer } from '../core/index.ts'
+import { relayOf } from './addresses.ts'
 import { OVERLAY_ERRORS } from './errors.ts'
 import { HELLO_TIMEOUT_MS, MAX_PENDING_INBOUND, MAX_PENDING_PER_ADDRESS } from './limits.ts'
 
@@ -76,11 +77,24 @@ export class PendingConnections {
 const IPV6_GROUPS = 8
 const NETWORK_GROUPS = 4
 
-/** Whom connections are counted by: an IPv4 address, or the 64 bits of IPv6 that one subscriber has. */
+/** How a socket that takes both versions names an IPv4 address (RFC 4291 §2.5.5.2), as multiaddr writes it. */
+const MAPPED_IPV4 = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
+
+/** Whom connections are counted by: a relay, an IPv4 address, or the 64 bits of IPv6 that one subscriber has. */
 function sourceOf(address: Multiaddr): string {
+  const relay = relayOf(address)
+  if (relay !== undefined) return relay
   const host = address.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')
-  if (host?.name !== 'ip6' || host.value === undefined || host.value.includes('.')) return host?.value ?? ''
+  if (host?.name !== 'ip6' || host.value === undefined) return host?.value ?? ''
+  const mapped = MAPPED_IPV4.exec(host.value)
+  if (mapped !== null) return mapped.slice(1).flatMap(bytesOf).join('.')
   const [left, right] = host.value.split('::').map((part) => part.split(':').filter((group) => group !== ''))
   const zeros = Array.from({ length: IPV6_GROUPS - (left?.length ?? 0) - (right?.length ?? 0) }, () => '0')
   return [...(left ?? []), ...zeros, ...(right ?? [])].slice(0, NETWORK_GROUPS).join(':')
+}
+
+/** The two bytes of a group. */
+function bytesOf(group: string): number[] {
+  const number = Number.parseInt(group, 16)
+  return [number >> 8, number & 0xff]
 }

@@ -1,14 +1,15 @@
 import type { RecordType, ValidPath } from '../records/index.ts'
 import type { BucketDigest, IdPage, PrefixDigest } from '../records/store/index.ts'
+import type { Opinion } from './verdicts.ts'
 
 export type { BucketDigest, IdPage, PrefixDigest } from '../records/store/index.ts'
 
 /** Where bytes came from, for limits and logs. */
 export interface Sender {
-  readonly road: 'gossip' | 'catch-up'
+  readonly road: 'gossip' | 'catch-up' | 'trust'
   /** node_id of the admitted peer that handed them over. */
   readonly nodeId: string
-  /** Over gossip: the type whose topic the record came on; a record of another type is refused. */
+  /** Over gossip and the trust stream: the type as which the record came; a record of another type is refused. */
   readonly topic?: RecordType
   /** Over catch-up: the bucket in which the sender listed the record; a record of another bucket is refused. */
   readonly bucket?: number
@@ -23,10 +24,11 @@ export type Verdict = 'accept' | 'duplicate' | 'ignore' | 'reject'
 /** Decides who may stay connected. The composition root hands it in; overlay never sees how trust is kept. */
 export interface PeerGate {
   /**
-   * Judges a chain (leaf first, DER) whose key possession TLS has proven.
+   * Judges a chain (leaf first, DER) whose key possession TLS has proven. Where nothing is said about the verdict, the peer
+   * is trusted; an untrusted one is refused.
    * @throws a GapmeshError whose code is told to the other side in the admission frame
    */
-  judge(chain: readonly Uint8Array[]): Promise<ValidPath>
+  judge(chain: readonly Uint8Array[]): Promise<ValidPath & Partial<Opinion>>
 }
 
 /** The record side of the node, as the overlay sees it: everything received ends in `receive`, the one verifying path. */
@@ -94,4 +96,34 @@ export interface ChainWant extends ChainPlace {
   readonly toSeq: number
   /** Blocks at these numbers are held: they are fetched because the peer's may be others. */
   readonly compare?: true
+}
+
+/** A revocation list that a node has applied. */
+export interface ListAnnouncement {
+  /** Subject key id of the authority that signed it, 32 bytes. */
+  readonly authorityKeyId: Uint8Array
+  readonly kind: 'full' | 'delta'
+  /** CRL number (RFC 5280 §5.2.3). */
+  readonly number: bigint
+  readonly sizeBytes: number
+  /** SHA-256 of its DER. */
+  readonly hash: Uint8Array
+}
+
+/** The side of the node that keeps revocation lists and pseudonym keys, as the overlay sees it. */
+export interface TrustPort {
+  /** What this node has applied, for announcing: the most important ones first. */
+  lists(): readonly ListAnnouncement[]
+  /** Of the lists that a peer offers, those to fetch, in that order. Asked often: a look-up. */
+  wants(offered: readonly ListAnnouncement[], from: Sender): readonly ListAnnouncement[]
+  /** Bytes of a list from `offset` on, at most `maxBytes`; undefined when it is not held any more. */
+  readList(hash: Uint8Array, offset: number, maxBytes: number): Promise<Uint8Array | undefined>
+  /** Takes a list whose hash is the announced one. Rejects when this node cannot judge now: it is fetched again later. */
+  receiveList(der: Uint8Array, from: Sender): Promise<Verdict>
+  /** The pseudonym key of `epoch`, for a trusted peer; undefined when this node does not have it. */
+  pseudonymKey(epoch: number): Uint8Array | undefined
+  /** Takes a key of 32 bytes that a peer handed over for `epoch`. */
+  receivePseudonymKey(epoch: number, key: Uint8Array, from: Sender): Promise<Verdict>
+  /** The epoch whose key this node lacks. */
+  wantsPseudonymEpoch(): number | undefined
 }

@@ -1,17 +1,34 @@
-import { type Clock, type Logger, type RandomSource, randomFraction, type Timer } from '../../core/index.ts'
-import { type BackoffOptions, backoffMs } from '../backoff.ts'
-import { MAX_DIAL_TARGETS, MAX_FOUND_ADDRESSES, MAX_FOUND_TARGETS, MAX_MET_ADDRESSES } from '../limits.ts'
+import {
+  type BackoffOptions,
+  backoffMs,
+  type Clock,
+  type Logger,
+  type RandomSource,
+  randomFraction,
+  type Timer,
+} from '../../core/index.ts'
+import {
+  MAX_DIAL_TARGETS,
+  MAX_FOUND_ADDRESSES,
+  MAX_FOUND_TARGETS,
+  MAX_MET_ADDRESSES,
+  MAX_TOLD_ADDRESSES,
+  MAX_TOLD_TARGETS,
+} from '../limits.ts'
 
 /**
- * Where an address comes from: the configuration, a connection that there was, or multicast DNS, where anybody on the
- * LAN can say anything of anybody. Each kind has its own entries, so that none takes anything from a better one.
+ * Where an address comes from: the configuration, a connection that there was, an admitted peer that told of another over
+ * the DHT, or multicast DNS, where anybody on the LAN can say anything of anybody. Each kind has its own entries, so that
+ * none takes anything from a better one.
  */
-export type Source = 'configured' | 'met' | 'found'
+export type Source = 'configured' | 'met' | 'told' | 'found'
 
 /** Somebody to be connected with. */
 export interface DialTarget {
   /** PeerId in text form, where it is known. */
   readonly peerKey: string | undefined
+  /** node_id, where there was a connection. */
+  readonly nodeId?: string
   /** Multiaddrs in text form. */
   readonly addresses: readonly string[]
   /** Configured ones are never given up. */
@@ -49,8 +66,13 @@ const STABLE_MS = 10_000
 const MAX_ADDRESSES = {
   configured: Number.POSITIVE_INFINITY,
   met: MAX_MET_ADDRESSES,
+  told: MAX_TOLD_ADDRESSES,
   found: MAX_FOUND_ADDRESSES,
 } as const
+
+/** Hearsay by kind, the worse one first: it goes first where there is no more room. */
+const HEARSAY = ['found', 'told'] as const
+const MAX_HEARSAY = { found: MAX_FOUND_TARGETS, told: MAX_TOLD_TARGETS } as const
 
 /** Keeps connections to known addresses: dials, and after a failure or a loss dials again, ever later, with jitter. */
 export class Dialer {
@@ -106,6 +128,16 @@ export class Dialer {
     const entries = this.#entriesOf(peerKey)
     for (const [key, entry] of entries) this.#lost(key, entry)
     return entries.length > 0
+  }
+
+  /** Peers that were sent away: dials them no more, unless the configuration names them; then as often as one that fails. */
+  forget(matches: (target: DialTarget) => boolean): void {
+    for (const [key, entry] of [...this.#entries].filter(([, { target }]) => matches(target))) {
+      entry.timer?.cancel()
+      entry.timer = undefined
+      if (entry.target.source === 'configured') this.#lost(key, entry)
+      else this.#entries.delete(key)
+    }
   }
 
   stop(): void {
@@ -168,14 +200,15 @@ export class Dialer {
     return backoffMs(this.#options.backoff, failures, randomFraction(this.#dependencies.random))
   }
 
-  /** Answers whether another target fits, dropping one that fails where there are too many: found ones go first. */
+  /** Answers whether another target fits, dropping one that fails where there are too many: hearsay goes first. */
   #makeRoom(source: Source): boolean {
     if (source === 'configured') return true
     const sources = [...this.#entries.values()].map(({ target }) => target.source)
-    const found = sources.filter((known) => known === 'found').length
-    if (source === 'found' && found >= MAX_FOUND_TARGETS) return this.#dropFailing('found')
+    if (source !== 'met' && sources.filter((known) => known === source).length >= MAX_HEARSAY[source]) {
+      return this.#dropFailing(source)
+    }
     if (sources.length < MAX_DIAL_TARGETS) return true
-    return this.#dropFailing('found') || (source === 'met' && this.#dropFailing('met'))
+    return HEARSAY.some((kind) => this.#dropFailing(kind)) || (source === 'met' && this.#dropFailing('met'))
   }
 
   #dropFailing(source: Source): boolean {

@@ -1,8 +1,9 @@
 import type { Connection, PeerInfo as FoundPeer, Libp2p, PeerDiscovery } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Clock, Logger, RandomSource } from '../../core/index.ts'
+import { isDialTarget, isDirect, isRelayed, peerKeyOf, withoutPeer, withPeer } from '../addresses.ts'
 import type { Peer, PeerTable } from '../peers.ts'
-import { Dialer, type DialTarget } from './dialer.ts'
+import { Dialer, type DialTarget, type Source } from './dialer.ts'
 import { isLocal } from './mdns.ts'
 
 export interface DiscoveryOptions {
@@ -15,7 +16,7 @@ export interface DiscoveryDependencies {
   readonly clock: Clock
   readonly random: RandomSource
   readonly logger: Logger
-  readonly host: Libp2p<{ lan?: PeerDiscovery }>
+  readonly host: Libp2p<{ lan?: PeerDiscovery; dht?: PeerDiscovery }>
   readonly peers: PeerTable
 }
 
@@ -25,18 +26,19 @@ const MAX_FAILURES = 30
 /** A peer that dialled this node is expected to dial again; this node tries only after so many base delays. */
 const INBOUND_PATIENCE = 10
 
-/** Longest dial of a peer that multicast DNS named, in milliseconds: a LAN answers sooner. */
-const FOUND_DIAL_MS = 5_000
+/** Longest dial of a peer that is known by hearsay, in milliseconds: a LAN answers sooner than others. */
+const HEARSAY_DIAL_MS = { found: 5_000, told: 10_000 } as const
 
 /** Who goes first when many dials wait. */
-const PRIORITY = { configured: 100, met: 60, found: 10 } as const
+const PRIORITY = { configured: 100, met: 60, told: 20, found: 10 } as const
 
-/** Feeds the dialler: the configured list, what multicast DNS finds, and peers that were lost. */
+/** Feeds the dialler: the configured list, what multicast DNS and the DHT find, and peers that were lost. */
 export class Discovery {
   readonly #options: DiscoveryOptions
   readonly #dependencies: DiscoveryDependencies
   readonly #dialer: Dialer
-  readonly #onFound = (event: CustomEvent<FoundPeer>) => this.#found(event.detail)
+  readonly #onFound = (event: CustomEvent<FoundPeer>) => this.#heard(event.detail, 'found')
+  readonly #onTold = (event: CustomEvent<FoundPeer>) => this.#heard(event.detail, 'told')
 
   constructor(options: DiscoveryOptions, dependencies: DiscoveryDependencies) {
     const { peers } = dependencies
@@ -59,14 +61,18 @@ export class Discovery {
   }
 
   start(): void {
-    this.#dependencies.host.services.lan?.addEventListener('peer', this.#onFound)
+    const { lan, dht } = this.#dependencies.host.services
+    lan?.addEventListener('peer', this.#onFound)
+    dht?.addEventListener('peer', this.#onTold)
     for (const address of this.#options.bootstrap) {
       this.#dialer.add({ peerKey: peerKeyOf(multiaddr(address)), addresses: [address], source: 'configured' })
     }
   }
 
   stop(): void {
-    this.#dependencies.host.services.lan?.removeEventListener('peer', this.#onFound)
+    const { lan, dht } = this.#dependencies.host.services
+    lan?.removeEventListener('peer', this.#onFound)
+    dht?.removeEventListener('peer', this.#onTold)
     this.#dialer.stop()
   }
 
@@ -74,12 +80,25 @@ export class Discovery {
     this.#dialer.connected(peerKey)
   }
 
+  /** A node was sent away, which is connected as `peers` or not at all: forgets where it is. */
+  async expelled(nodeId: string, peers: readonly Peer[]): Promise<void> {
+    const { host, logger } = this.#dependencies
+    const keys = new Set<string | undefined>(peers.map(({ key }) => key))
+    this.#dialer.forget((target) => target.nodeId === nodeId || keys.has(target.peerKey))
+    try {
+      for (const { peerId } of peers) await host.peerStore.delete(peerId)
+    } catch (error) {
+      logger.debug({ peer: nodeId, err: error }, 'the addresses of a peer could not be forgotten')
+    }
+  }
+
   /** A peer's last connection closed: whoever dialled it dials again, the other side waits longer. */
   disconnected(peer: Peer, last: Connection): void {
     if (this.#dialer.disconnected(peer.key)) return
+    const known = { peerKey: peer.key, nodeId: peer.nodeId }
     if (last.direction === 'outbound') {
       const addresses = [last.remoteAddr.toString()]
-      this.#dialer.add({ peerKey: peer.key, addresses, source: 'met' }, this.#options.redial.baseMs)
+      this.#dialer.add({ ...known, addresses, source: 'met' }, this.#options.redial.baseMs)
     } else {
       void this.#redialLater(peer)
     }
@@ -92,40 +111,46 @@ export class Discovery {
       if (addresses.length === 0) return
       const known = addresses.map((address) => address.multiaddr.toString())
       const delayMs = INBOUND_PATIENCE * this.#options.redial.baseMs
-      this.#dialer.add({ peerKey: peer.key, addresses: known, source: 'met' }, delayMs)
+      this.#dialer.add({ peerKey: peer.key, nodeId: peer.nodeId, addresses: known, source: 'met' }, delayMs)
     } catch (error) {
       logger.debug({ peer: peer.nodeId, err: error }, 'no address of a lost peer is known')
     }
   }
 
-  #found(found: FoundPeer): void {
+  /** A peer that this node knows by hearsay: dials it, and the link finds out who answers. */
+  #heard(found: FoundPeer, source: 'found' | 'told'): void {
+    const { host, peers } = this.#dependencies
     const key = found.id.toString()
-    if (key === this.#dependencies.host.peerId.toString() || this.#dependencies.peers.get(key) !== undefined) return
-    const addresses = found.multiaddrs.filter(isLocal).map(String)
-    if (addresses.length > 0) this.#dialer.add({ peerKey: key, addresses, source: 'found' })
+    if (key === host.peerId.toString() || peers.get(key) !== undefined) return
+    // Every machine has the same loopback addresses; at a relay many have the same address, but for the PeerId.
+    const own = new Set(host.getMultiaddrs().filter(isDirect).map(withoutPeer))
+    const addresses = found.multiaddrs
+      .filter(source === 'found' ? isLocal : isDialTarget)
+      .filter((address) => !own.has(withoutPeer(address)))
+      .map(String)
+    if (addresses.length > 0) this.#dialer.add({ peerKey: key, addresses, source })
   }
 
+  /** Dials through relays only when no direct address answers: one that swallows everything takes all the time there is. */
   async #dial(target: DialTarget): Promise<string> {
     const addresses = target.addresses.map((address) => withPeer(multiaddr(address), target.peerKey))
-    if (target.source !== 'found') return this.#reach(addresses, { priority: PRIORITY[target.source] })
-    // A dial to the same peer waits for this one, so an address that swallows everything must not hold it up for long.
-    const giveUp = new AbortController()
-    const timer = this.#dependencies.clock.setTimer(FOUND_DIAL_MS, () => giveUp.abort())
-    return this.#reach(addresses, { priority: PRIORITY.found, signal: giveUp.signal }).finally(() => timer.cancel())
+    const direct = addresses.filter(isDirect)
+    const relayed = addresses.filter(isRelayed)
+    if (direct.length === 0 || relayed.length === 0) return this.#reach(addresses, target.source)
+    return this.#reach(direct, target.source).catch(() => this.#reach(relayed, target.source))
   }
 
-  async #reach(addresses: Multiaddr[], options: { priority: number; signal?: AbortSignal }): Promise<string> {
+  async #reach(addresses: Multiaddr[], source: Source): Promise<string> {
+    const priority = PRIORITY[source]
+    if (source === 'configured' || source === 'met') return this.#connect(addresses, { priority })
+    // A dial to the same peer waits for this one, so an address that swallows everything must not hold it up for long.
+    const giveUp = new AbortController()
+    const timer = this.#dependencies.clock.setTimer(HEARSAY_DIAL_MS[source], () => giveUp.abort())
+    return this.#connect(addresses, { priority, signal: giveUp.signal }).finally(() => timer.cancel())
+  }
+
+  async #connect(addresses: Multiaddr[], options: { priority: number; signal?: AbortSignal }): Promise<string> {
     const connection = await this.#dependencies.host.dial(addresses, options)
     return connection.remotePeer.toString()
   }
-}
-
-function peerKeyOf(address: Multiaddr): string | undefined {
-  return address.getComponents().findLast((component) => component.name === 'p2p')?.value
-}
-
-/** `address` with the PeerId that must answer there, so that the link refuses another. */
-function withPeer(address: Multiaddr, peerKey: string | undefined): Multiaddr {
-  if (peerKey === undefined || peerKeyOf(address) !== undefined) return address
-  return address.encapsulate(`/p2p/${peerKey}`)
 }

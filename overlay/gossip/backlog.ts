@@ -16,9 +16,13 @@ export interface BacklogDependencies {
 
 const POLL_MS = 5
 
+/** A slow peer has caught up when less than this part of the high water is waiting for it. */
+const CAUGHT_UP = 0.25
+
 /**
  * The back pressure that gossipsub lacks: it writes as fast as it is told to, and a stream above its cap is reset, which
- * takes the peer out of gossip. Senders ask for room first. A slow peer holds them up once, not for every message.
+ * takes the peer out of gossip. Senders ask for room first. A slow peer holds them up once, not for every message: what
+ * it reads now and then, to stay just below the mark, does not make it a fast one.
  */
 export class Backlog {
   readonly #options: BacklogOptions
@@ -54,13 +58,13 @@ export class Backlog {
   }
 
   #congested(): string[] {
-    const congested: string[] = []
-    const full = new Set<string>()
-    for (const [peerKey, stream] of this.#dependencies.streams()) {
-      if (stream.writeBufferLength > this.#options.highWaterBytes) full.add(peerKey)
+    const { highWaterBytes } = this.#options
+    const waiting = new Map<string, number>()
+    for (const [peerKey, stream] of this.#dependencies.streams()) waiting.set(peerKey, stream.writeBufferLength)
+    for (const peerKey of this.#slow) {
+      if ((waiting.get(peerKey) ?? 0) < highWaterBytes * CAUGHT_UP) this.#slow.delete(peerKey)
     }
-    for (const peerKey of this.#slow) if (!full.has(peerKey)) this.#slow.delete(peerKey)
-    for (const peerKey of full) if (!this.#slow.has(peerKey)) congested.push(peerKey)
-    return congested
+    const full = [...waiting].filter(([peerKey, bytes]) => bytes > highWaterBytes && !this.#slow.has(peerKey))
+    return full.map(([peerKey]) => peerKey)
   }
 }

@@ -12,12 +12,13 @@ export interface FollowerDependencies {
 
 interface News {
   readonly head: ChainHead
-  readonly want: ChainWant | undefined
+  readonly want: ChainWant
 }
 
 /**
  * Judges announcements. Only what moved a head here is passed on, so that nothing old, false or made up travels further
- * than one step; and only once its blocks are here, so that whoever announces can also deliver.
+ * than one step; and only once its blocks are here, so that whoever announces can also deliver. A node that does not keep
+ * a chain passes none of its heads on.
  */
 export class HeadFollower {
   readonly #dependencies: FollowerDependencies
@@ -35,12 +36,10 @@ export class HeadFollower {
     for (const head of heads) {
       const { kind, want } = await this.#dependencies.chains.learn(head, from)
       if (kind === 'malformed') return 'reject'
-      if (kind === 'new') news.push({ head, want })
+      if (want !== undefined) news.push({ head, want })
     }
     if (news.length === 0) return 'duplicate'
-    const isWhole = news.length === heads.length
-    if (isWhole && news.every(({ want }) => want === undefined)) return 'accept'
-    return { later: this.#follow(news, { peer, from, isWhole }) }
+    return { later: this.#follow(news, { peer, from, isWhole: news.length === heads.length }) }
   }
 
   /** News among heads that are none, or are not delivered, are announced anew by this node. */
@@ -58,7 +57,6 @@ export class HeadFollower {
 
   /** True when the head is this node's now: the blocks came, and end in what was announced. */
   async #moves({ head, want }: News, peerKey: string, from: Sender): Promise<boolean> {
-    if (want === undefined) return true
     const { chains, recovery } = this.#dependencies
     if (!(await recovery.fetchBlocks(peerKey, want)) || want.compare) return false
     return (await chains.learn(head, from)).kind === 'known'

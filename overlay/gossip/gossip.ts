@@ -123,9 +123,17 @@ export class Gossip {
     this.#announcer.add(head)
   }
 
+  /** Drops what waits of a peer that was sent away; others may have sent the same, and are compared with. */
+  expelled(peerKey: string): void {
+    const { peers, recovery } = this.#dependencies
+    const removed = this.#queue.remove(({ peer }) => peer.key === peerKey)
+    for (const item of removed) this.#tell(item, 'ignore')
+    if (removed.length > 0) for (const { key } of peers()) recovery.schedule(key, AFTER_OVERFLOW_MS)
+  }
+
   async #send(type: RecordType, data: Uint8Array): Promise<number> {
     const sentTo = await this.#write(topicOf(this.#options.mesh, type), data)
-    const peers = this.#dependencies.peers()
+    const peers = this.#dependencies.peers().filter(({ standing }) => standing.capabilities.receive)
     const { degree, floodPublish } = this.#options.fanOut
     this.counters.published += 1
     if (sentTo.size < (floodPublish ? peers.length : Math.min(degree, peers.length))) {
@@ -193,7 +201,8 @@ export class Gossip {
 
   async #process(item: Item): Promise<void> {
     try {
-      if (item.type === 'microblock') await this.#learn(item)
+      if (item.peer.isExpelled) this.#tell(item, 'ignore')
+      else if (item.type === 'microblock') await this.#learn(item)
       else await this.#judge(item)
     } catch (error) {
       this.#failed(item, error)
@@ -207,8 +216,13 @@ export class Gossip {
   }
 
   async #judge(item: Item): Promise<void> {
-    const { clock, records, backlog } = this.#dependencies
+    const { clock, records, backlog, filter } = this.#dependencies
     const from = { road: 'gossip', nodeId: item.peer.nodeId, topic: item.type } as const
+    if (!filter.allows(item.data, from)) {
+      this.#countRefusal(item, 'ignore')
+      this.#tell(item, 'ignore')
+      return
+    }
     this.#judging += 1
     try {
       const verdict = await records.receive(item.data, from)
@@ -251,7 +265,11 @@ export class Gossip {
       this.counters.late += 1
       recovery.hintAll(item.peer.key)
     }
-    router.reportMessageValidationResult(item.msgId, item.peer.key, ACCEPTANCE[verdict])
+    router.reportMessageValidationResult(
+      item.msgId,
+      item.peer.key,
+      ACCEPTANCE[item.peer.isExpelled ? 'ignore' : verdict],
+    )
   }
 
   #countAccept(item: Item): void {

@@ -74,6 +74,19 @@ export class VerificationQueue<Item extends QueueItem> {
     return true
   }
 
+  /** Takes out what waits and `matches`. */
+  remove(matches: (item: Item) => boolean): readonly Item[] {
+    const removed: Item[] = []
+    for (const lane of this.#lanes) {
+      const waiting = lane.items.slice(lane.next)
+      removed.push(...waiting.map(({ item }) => item).filter(matches))
+      lane.items = waiting.filter(({ item }) => !matches(item))
+      lane.next = 0
+      lane.bytes = lane.items.reduce((sum, { item }) => sum + item.bytes, 0)
+    }
+    return removed
+  }
+
   /** Drops what waits; what runs runs to its end. */
   stop(): void {
     this.#stopped = true

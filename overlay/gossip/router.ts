@@ -35,6 +35,8 @@ export interface GossipRouter extends GossipSub {
 export interface RouterOptions {
   readonly topics: readonly string[]
   readonly fanOut: FanOut
+  /** False for a peer that is not to be sent records. */
+  mayReceive(peerKey: string): boolean
 }
 
 const HEARTBEATS_KEPT = 5
@@ -48,6 +50,9 @@ const SCORE_THRESHOLDS = {
   acceptPXThreshold: Number.MAX_SAFE_INTEGER,
   opportunisticGraftThreshold: 0,
 }
+
+/** Too low for the mesh, offers and publishing, and still heard. */
+const UNSERVED_SCORE = -1_000
 
 /** Only a message that every node refuses counts: peers are admitted, and several may share an address. */
 const TOPIC_SCORE: TopicScoreParams = {
@@ -111,7 +116,7 @@ function routerOptions(options: RouterOptions, cache: BoundedMessageCache): Part
     maxInboundStreams: 4,
     maxOutboundStreams: 4,
     decodeRpcLimits: DECODE_LIMITS,
-    scoreParams: scoreParams(options.topics),
+    scoreParams: scoreParams(options),
     scoreThresholds: SCORE_THRESHOLDS,
   }
 }
@@ -126,12 +131,13 @@ const DECODE_LIMITS = {
   maxPeerInfos: 0,
 }
 
-function scoreParams(topics: readonly string[]): Partial<PeerScoreParams> {
+function scoreParams({ topics, mayReceive }: RouterOptions): Partial<PeerScoreParams> {
   return {
     topics: Object.fromEntries(topics.map((topic) => [topic, TOPIC_SCORE])),
     IPColocationFactorWeight: 0,
     behaviourPenaltyWeight: 0,
-    appSpecificWeight: 0,
+    appSpecificScore: (peerKey) => (mayReceive(peerKey) ? 0 : UNSERVED_SCORE),
+    appSpecificWeight: 1,
   }
 }
 

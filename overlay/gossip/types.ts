@@ -2,6 +2,7 @@ import type { Clock, Logger } from '../../core/index.ts'
 import type { RecordType } from '../../records/index.ts'
 import type { Peer } from '../peers.ts'
 import type { ChainPort, ChainWant, RecordPort } from '../ports.ts'
+import type { RecordFilter } from '../record-filter.ts'
 import type { Backlog } from './backlog.ts'
 import type { BoundedMessageCache } from './message-cache.ts'
 import type { FanOut, GossipRouter } from './router.ts'
@@ -32,6 +33,7 @@ export interface GossipDependencies {
   readonly logger: Logger
   readonly records: RecordPort
   readonly chains: ChainPort
+  readonly filter: Pick<RecordFilter, 'allows'>
   readonly router: GossipRouter
   readonly cache: BoundedMessageCache
   readonly backlog: Backlog

@@ -1,5 +1,6 @@
 import { equalBytes, type RandomSource } from '../../core/index.ts'
-import type { PublicKey, SignatureProvider, SigningKey } from '../../crypto/index.ts'
+import type { SignatureProvider, SigningKey } from '../../crypto/index.ts'
+import type { NodeKeys } from '../../records/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
 import { NONCE_BYTES } from './admission.ts'
 import type { FrameChannel } from './frame-channel.ts'
@@ -23,11 +24,11 @@ export interface ExchangeInput {
   /** What this side says about itself. */
   readonly own: PeerTerms
   /** The external_aad of the mesh. */
-  readonly context: Uint8Array
+  readonly aadItem: Uint8Array
   /** Keys this side signs with: identity key, then device key if it takes part. */
   readonly signingKeys: readonly SigningKey[]
-  /** Keys of the peer's certificate: identity key, which must sign, then device key, which may. */
-  readonly peerKeys: readonly PublicKey[]
+  /** Keys of the peer's certificate: the identity key must sign, the device key may. */
+  readonly peerKeys: NodeKeys
 }
 
 /** What a side says about itself in its statement. */
@@ -51,16 +52,24 @@ export class AdmissionExchange {
    * @throws OVERLAY_LINK_*
    */
   async run(input: ExchangeInput): Promise<PeerTerms> {
-    const nonces = await this.#exchangeNonces(input.role)
-    const statement: Statement = { ...input.common, ...nonces, ...input.own, role: input.role }
+    const statement: Statement = {
+      ...input.common,
+      ...(await this.#exchangeNonces(input.role)),
+      ...input.own,
+      role: input.role,
+    }
+    const { signingKeys: keys, aadItem } = input
+    const signing = signStatement(statement, { keys, aadItem })
     if (input.role === 'dialler') {
-      await this.#sendStatement(statement, input)
+      this.#channel.send({ type: 'statement', sign: await signing })
       const terms = await this.#checkStatement(statement, input)
       this.#channel.send({ type: 'admitted' })
       return terms
     }
+    // Signs while the dialler does; what is awaited first says what went wrong first.
+    signing.catch(() => undefined)
     const terms = await this.#checkStatement(statement, input)
-    await this.#sendStatement(statement, input)
+    this.#channel.send({ type: 'statement', sign: await signing })
     await this.#channel.expect('admitted')
     return terms
   }
@@ -75,15 +84,11 @@ export class AdmissionExchange {
       : { diallerNonce: other, listenerNonce: nonce }
   }
 
-  async #sendStatement(statement: Statement, { signingKeys, context }: ExchangeInput): Promise<void> {
-    this.#channel.send({ type: 'statement', sign: await signStatement(statement, { keys: signingKeys, context }) })
-  }
-
   async #checkStatement(own: Statement, input: ExchangeInput): Promise<PeerTerms> {
     const signed = decodeStatement((await this.#channel.expect('statement')).sign)
     checkFields(signed, { ...own, role: own.role === 'dialler' ? 'listener' : 'dialler' })
-    const { context, peerKeys: keys } = input
-    if (!(await statementHolds(signed, { keys, context, provider: this.#provider }))) {
+    const { aadItem, peerKeys: keys } = input
+    if (!(await statementHolds(signed, { keys, aadItem, provider: this.#provider }))) {
       throw OVERLAY_ERRORS.create('OVERLAY_LINK_SIGNATURE')
     }
     return { policyVersion: signed.statement.policyVersion, features: signed.statement.features }

@@ -69,3 +69,12 @@ export function checkedOptions(options: MeshTlsOptions): LinkSettings {
   checkWholeNumber('handshakeTimeoutMs', handshakeTimeoutMs, { min: 1, max: 600_000 })
   return { mesh, rootDer, level, policyVersion, features, handshakeTimeoutMs }
 }
+
+/**
+ * Checks what a node is to show.
+ * @throws {TypeError} when there is no certificate
+ */
+export function checkedCredentials(credentials: LinkCredentials): LinkCredentials {
+  if (credentials.chainDer.length === 0) throw new TypeError('chainDer must hold the certificate of this node')
+  return credentials
+}

@@ -12,7 +12,7 @@ import {
 import { equalBytes } from '../../core/index.ts'
 import type { SoftwareSigningKey, SuiteName } from '../../crypto/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
-import { MAX_CHAIN_CERTIFICATES } from '../limits.ts'
+import { completeChain } from './chain.ts'
 import { tlsFailure } from './tls-errors.ts'
 
 /** The only application protocol of a link (RFC 7301). */
@@ -122,20 +122,12 @@ export class TlsEndpoint {
    * @throws OVERLAY_LINK_NO_CERTIFICATE, OVERLAY_LINK_CHAIN_LENGTH, OVERLAY_LINK_SELF_SIGNED, OVERLAY_LINK_OTHER_ROOT
    */
   peerChain(socket: TLSSocket): Uint8Array[] {
-    const chain: X509Certificate[] = []
-    for (let next = socket.getPeerX509Certificate(); next !== undefined; next = next.issuerCertificate) {
-      if (chain.length === MAX_CHAIN_CERTIFICATES) throw OVERLAY_ERRORS.create('OVERLAY_LINK_CHAIN_LENGTH')
-      chain.push(next)
-    }
-    const [leaf, last] = [chain[0], chain.at(-1)]
-    if (leaf === undefined || last === undefined) throw OVERLAY_ERRORS.create('OVERLAY_LINK_NO_CERTIFICATE')
-    if (leaf.issuer === leaf.subject) throw OVERLAY_ERRORS.create('OVERLAY_LINK_SELF_SIGNED')
-    if (!last.raw.equals(this.#root.raw)) {
-      if (!last.checkIssued(this.#root)) throw OVERLAY_ERRORS.create('OVERLAY_LINK_OTHER_ROOT')
-      chain.push(this.#root)
-    }
-    return chain.map((certificate) => new Uint8Array(certificate.raw))
+    return completeChain(shownBy(socket), this.#root)
   }
+}
+
+function* shownBy(socket: TLSSocket): Iterable<X509Certificate> {
+  for (let next = socket.getPeerX509Certificate(); next !== undefined; next = next.issuerCertificate) yield next
 }
 
 function contextOptions(profile: LinkProfile, own: { cert: string; key: string | Buffer }): SecureContextOptions {

@@ -33,6 +33,7 @@ export class BlockFetcher {
   readonly #dependencies: BlockFetcherDependencies
   readonly #waiting = new Map<string, WantList>()
   readonly #running = new Map<string, SyncClient | undefined>()
+
   constructor(options: BlockFetcherOptions, dependencies: BlockFetcherDependencies) {
     this.#options = options
     this.#dependencies = dependencies
@@ -63,11 +64,14 @@ export class BlockFetcher {
       await this.#fetchAll(peerKey, list)
     } catch (error) {
       this.#dependencies.logger.debug({ peer: peerKey, err: error }, 'announced blocks could not be fetched')
-    } finally {
-      this.#running.delete(peerKey)
-      this.#waiting.delete(peerKey)
-      list.giveUp()
+      this.#running.get(peerKey)?.abort(new Error('given up'))
     }
+    const client = this.#running.get(peerKey)
+    // Before the stream is closed, which takes its time: what is announced meanwhile begins anew.
+    this.#running.delete(peerKey)
+    this.#waiting.delete(peerKey)
+    list.giveUp()
+    await client?.close()
   }
 
   async #fetchAll(peerKey: string, list: WantList): Promise<void> {
@@ -77,14 +81,10 @@ export class BlockFetcher {
     const stream = await this.#dependencies.openStream(peerKey)
     const client = new SyncClient(this.#options, { clock, stream })
     this.#running.set(peerKey, client)
-    try {
-      while (list.size > 0) {
-        const next = list.take((want) => this.#dependencies.turns.isFree(want))
-        if (next === undefined) await sleep(clock, POLL_MS)
-        else await next.settle((want) => this.#fetchOne(want, client, from))
-      }
-    } finally {
-      await client.close()
+    while (list.size > 0) {
+      const next = list.take((want) => this.#dependencies.turns.isFree(want))
+      if (next === undefined) await sleep(clock, POLL_MS)
+      else await next.settle((want) => this.#fetchOne(want, client, from))
     }
   }
 

@@ -1,6 +1,8 @@
 import { type Clock, sleep } from '../../core/index.ts'
 import type { ChainWant } from '../ports.ts'
-import type { WantOutcome } from './chains.ts'
+
+/** How the fetching of one want ended: `complete`, `ended` by the peer or the ledger, `cut` for taking too long. */
+export type WantOutcome = 'complete' | 'ended' | 'cut'
 
 export interface ChainTurnsDependencies {
   readonly clock: Clock

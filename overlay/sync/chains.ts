@@ -2,12 +2,12 @@ import type { Clock } from '../../core/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
 import { MAX_BLOCKS_PER_ANSWER, MAX_WANTS_PER_CATCH_UP } from '../limits.ts'
 import type { ChainHead, ChainPort, ChainWant, Sender } from '../ports.ts'
-import type { ChainTurns } from './chain-turns.ts'
+import type { ChainTurns, WantOutcome } from './chain-turns.ts'
 import type { SyncClient } from './client.ts'
 
 export interface WantDependencies {
   readonly clock: Clock
-  readonly client: SyncClient
+  readonly client: Pick<SyncClient, 'ask'>
   readonly chains: ChainPort
   readonly from: Sender
   /** Told how many blocks the ledger took. */
@@ -20,9 +20,6 @@ export interface ChainPullDependencies extends WantDependencies {
   onMoved(head: ChainHead): void
 }
 
-/** How the fetching of one want ended: `complete`, `ended` by the peer or the ledger, `cut` for taking too long. */
-export type WantOutcome = 'complete' | 'ended' | 'cut'
-
 /** One want may take this long before others have their turn, in milliseconds. */
 const WANT_TIMEOUT_MS = 60_000
 
@@ -32,7 +29,7 @@ const WANT_TIMEOUT_MS = 60_000
  * @throws OVERLAY_SYNC_REJECTED, OVERLAY_SYNC_UNEXPECTED and the codes of {@link SyncClient.ask}
  */
 export async function pullChains(dependencies: ChainPullDependencies): Promise<boolean> {
-  const { client, chains, from } = dependencies
+  const { client, chains, turns, from } = dependencies
   let after: string | undefined
   let wants = 0
   let left = false
@@ -46,6 +43,8 @@ export async function pullChains(dependencies: ChainPullDependencies): Promise<b
       const { kind, want } = await chains.learn(head, from)
       if (kind === 'malformed') throw OVERLAY_ERRORS.create('OVERLAY_SYNC_REJECTED')
       if (want === undefined) continue
+      // Once only: the records of this catch-up come after the last chain.
+      if (wants === 0) await turns.giveWay()
       if (wants === MAX_WANTS_PER_CATCH_UP) return true
       wants += 1
       if (!(await pullHead(head, want, dependencies))) left = true
@@ -58,7 +57,6 @@ export async function pullChains(dependencies: ChainPullDependencies): Promise<b
 /** False when the chain is left for the next time: another peer is sending it, or it takes too long. */
 async function pullHead(head: ChainHead, want: ChainWant, dependencies: ChainPullDependencies): Promise<boolean> {
   const { turns, chains, from, onMoved } = dependencies
-  await turns.giveWay()
   if (!turns.isFree(want)) return false
   const outcome = await turns.take(want, (rest) => pullWant(rest, dependencies))
   const isHeld = outcome === 'complete' && !want.compare && (await chains.learn(head, from)).kind === 'known'

@@ -14,6 +14,7 @@ import {
   MAX_SYNC_FRAME_BYTES,
 } from '../limits.ts'
 import type { BucketDigest, ChainHead, PrefixDigest } from '../ports.ts'
+import { REFUSAL, REFUSAL_REASON, type Refusal, type RefusalAnswer, reasonOf } from '../streams/index.ts'
 import { BUCKETS_PER_ERA, type EraDigest } from './digests.ts'
 import {
   joinIds,
@@ -48,8 +49,6 @@ import {
  * `covered` says how many of the asked ids, from the first on, the answer deals with; the rest is asked for again.
  */
 
-export type Refusal = 'busy' | 'malformed' | 'failed'
-
 export type SyncRequest =
   | { kind: 'summary'; root: Uint8Array }
   | { kind: 'buckets'; eras: readonly number[] }
@@ -71,12 +70,12 @@ export type SyncAnswer =
   | { kind: 'heads'; heads: readonly ChainHead[]; more: boolean }
   | { kind: 'blocks'; blocks: readonly Uint8Array[] }
   | { kind: 'hint' }
-  | { kind: 'refusal'; reason: Refusal }
+  | RefusalAnswer
 
 export type SyncKind = SyncRequest['kind']
 
 const NUMBER = {
-  refusal: 0,
+  refusal: REFUSAL,
   summary: 1,
   buckets: 2,
   prefixes: 3,
@@ -88,7 +87,6 @@ const NUMBER = {
   hint: 9,
 } as const
 
-const REASON = { busy: 1, malformed: 2, failed: 3 } as const
 const MAX_BUCKETS = MAX_ERAS_PER_REQUEST * BUCKETS_PER_ERA
 const LIMITS = { maxBytes: MAX_SYNC_FRAME_BYTES, maxDepth: 4, maxItems: 4 * MAX_BUCKETS + 16 }
 
@@ -145,7 +143,7 @@ function answerFields(answer: SyncAnswer): CborValue[] {
     case 'hint':
       return []
     case 'refusal':
-      return [REASON[answer.reason]]
+      return [REFUSAL_REASON[answer.reason]]
   }
 }
 
@@ -302,6 +300,7 @@ function readCovered(value: CborValue | undefined): number {
 }
 
 function readReason(value: CborValue | undefined): Refusal {
-  const number = shape.oneOf(value, 'reason', Object.values(REASON))
-  return (Object.keys(REASON) as Refusal[]).find((reason) => REASON[reason] === number) ?? 'failed'
+  const reason = reasonOf(value)
+  if (reason === undefined) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_MALFORMED')
+  return reason
 }

@@ -4,5 +4,4 @@
  * In: peers that connect and disconnect, streams that peers open, wishes for a catch-up. Out: chains, records and blocks
  * through the ports, and answers to peers. Each side only pulls; cost follows the difference (`digests.ts`).
  */
-export type { BudgetOptions } from './budget.ts'
 export { SYNC_PROTOCOL, Sync, type SyncCounters, type SyncDependencies, type SyncOptions } from './sync.ts'

@@ -2,6 +2,7 @@ import { type Clock, compareBytes, toHex } from '../../core/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
 import { MAX_ASKED_IDS, MAX_ERAS_PER_REQUEST, MAX_IDS_PER_REQUEST, MAX_UNDELIVERED_IDS } from '../limits.ts'
 import type { BucketDigest, ChainHead, ChainPort, RecordPort, Sender, Verdict } from '../ports.ts'
+import type { RecordFilter } from '../record-filter.ts'
 import type { ChainTurns } from './chain-turns.ts'
 import { pullChains } from './chains.ts'
 import type { SyncClient } from './client.ts'
@@ -30,9 +31,10 @@ interface Tally {
 
 export interface PullDependencies {
   readonly clock: Clock
-  readonly client: SyncClient
+  readonly client: Pick<SyncClient, 'ask'>
   readonly records: RecordPort
   readonly chains: ChainPort
+  readonly filter: Pick<RecordFilter, 'allows'>
   readonly turns: ChainTurns
   readonly from: Sender
   readonly inFlight: InFlightIds
@@ -68,6 +70,7 @@ export class Pull {
   }
   /** Ids that were asked for and are still missing: they are asked for once, in whatever bucket they are named. */
   readonly #asked = new Set<string>()
+  #stopped = false
 
   constructor(dependencies: PullDependencies) {
     this.#dependencies = dependencies
@@ -78,6 +81,11 @@ export class Pull {
     const onBlocks = (count: number) => this.#countBlocks(count)
     this.result.left = await pullChains({ ...this.#dependencies, onBlocks })
     await this.#pullRecords()
+  }
+
+  /** Looks at nothing more, not even at what came already. */
+  stop(): void {
+    this.#stopped = true
   }
 
   #countBlocks(count: number): void {
@@ -191,7 +199,15 @@ export class Pull {
         if (verdict === 'ignore' && id !== undefined) this.#dependencies.ignored.add(id)
       }
     }
-    await Promise.all(Array.from({ length: Math.min(VERIFIED_TOGETHER, received.length) }, work))
+    const workers = Array.from({ length: Math.min(VERIFIED_TOGETHER, received.length) }, () =>
+      work().catch((error: unknown) => {
+        next = received.length
+        throw error
+      }),
+    )
+    // What is being judged still counts when another record ends the catch-up.
+    await Promise.allSettled(workers)
+    await Promise.all(workers)
     return tally
   }
 
@@ -205,6 +221,8 @@ export class Pull {
 
   /** The verdict, or undefined when the record side failed: that says nothing of the record, which is fetched again. */
   async #judge(record: Uint8Array, from: Sender): Promise<Verdict | undefined> {
+    if (this.#stopped) throw OVERLAY_ERRORS.create('OVERLAY_STREAM_CLOSED')
+    if (!this.#dependencies.filter.allows(record, from)) return 'ignore'
     try {
       return await this.#dependencies.records.receive(record, from)
     } catch (error) {

@@ -1,12 +1,12 @@
-import { type Clock, type RandomSource, randomFraction, type Timer } from '../../core/index.ts'
-import { backoffMs } from '../backoff.ts'
+import { backoffMs, type Clock, type RandomSource, randomFraction, type Timer } from '../../core/index.ts'
+import { Penalties } from '../streams/index.ts'
 
 export interface SchedulerOptions {
   /** Time between catch-ups with one peer when nothing else asks for one, in milliseconds; spread by a fifth. */
   readonly periodMs: number
   /** Least time between the end of a catch-up and the start of the next with the same peer, in milliseconds. */
   readonly minGapMs: number
-  /** Most catch-ups at a time, over all peers. */
+  /** Most catch-ups at a time, over all peers; one that takes long no longer counts. */
   readonly maxRunning: number
 }
 
@@ -30,35 +30,31 @@ interface Entry {
   notBeforeMs: number
 }
 
-interface Penalty {
-  readonly faults: number
-  readonly notBeforeMs: number
-}
-
 const AFTER_FAILURE = { baseMs: 1_000, maxMs: 60_000 }
-const AFTER_FAULT = { baseMs: 30_000, maxMs: 3_600_000 }
 
-/** Peers whose faults are remembered, connected or not. */
-const MAX_PENALTIES = 1024
+/** A catch-up that takes longer gives its slot away and goes on: a few slow peers must not keep all others waiting. */
+const SLOT_MS = 30_000
 
 /** Decides when to catch up with whom: one at a time per peer, few in all, soon when asked, late after faults. */
 export class CatchUpScheduler {
   readonly #options: SchedulerOptions
   readonly #dependencies: SchedulerDependencies
   readonly #entries = new Map<string, Entry>()
-  readonly #penalties = new Map<string, Penalty>()
-  readonly #ready: string[] = []
+  readonly #penalties: Penalties
+  /** Keys of peers that are due and wait for a slot, each once. */
+  #ready: string[] = []
   #running = 0
 
   constructor(options: SchedulerOptions, dependencies: SchedulerDependencies) {
     this.#options = options
     this.#dependencies = dependencies
+    this.#penalties = new Penalties(dependencies)
   }
 
   /** Begins with a peer that connected: at once. */
   add(peerKey: string): void {
     if (this.#entries.has(peerKey)) return
-    const notBeforeMs = this.#penalties.get(peerKey)?.notBeforeMs ?? 0
+    const notBeforeMs = this.#penalties.notBeforeMs(peerKey)
     this.#entries.set(peerKey, {
       timer: undefined,
       dueMs: Number.POSITIVE_INFINITY,
@@ -74,6 +70,7 @@ export class CatchUpScheduler {
   remove(peerKey: string): void {
     this.#entries.get(peerKey)?.timer?.cancel()
     this.#entries.delete(peerKey)
+    this.#ready = this.#ready.filter((key) => key !== peerKey)
   }
 
   /** Asks for a catch-up within `delayMs`; an earlier one stands. */
@@ -94,7 +91,6 @@ export class CatchUpScheduler {
 
   stop(): void {
     for (const key of [...this.#entries.keys()]) this.remove(key)
-    this.#ready.length = 0
   }
 
   #becomeReady(peerKey: string, entry: Entry): void {
@@ -108,21 +104,34 @@ export class CatchUpScheduler {
       const peerKey = this.#ready.shift()
       if (peerKey === undefined) return
       const entry = this.#entries.get(peerKey)
-      if (entry === undefined || entry.running) continue
-      void this.#run(peerKey, entry)
+      if (entry !== undefined) void this.#run(peerKey, entry)
     }
   }
 
   async #run(peerKey: string, entry: Entry): Promise<void> {
-    this.#running += 1
+    const giveBack = this.#takeSlot()
     entry.running = true
     const outcome = await this.#dependencies.run(peerKey)
-    this.#running -= 1
     entry.running = false
     entry.dueMs = Number.POSITIVE_INFINITY
     const nextMs = this.#after(peerKey, entry, outcome)
     if (this.#entries.get(peerKey) === entry) this.schedule(peerKey, nextMs)
-    this.#startNext()
+    giveBack()
+  }
+
+  /** Counts a run, until the answered function is called or the run takes too long. */
+  #takeSlot(): () => void {
+    this.#running += 1
+    let isTaken = true
+    const giveBack = () => {
+      slow.cancel()
+      if (!isTaken) return
+      isTaken = false
+      this.#running -= 1
+      this.#startNext()
+    }
+    const slow = this.#dependencies.clock.setTimer(SLOT_MS, giveBack, { unref: true })
+    return giveBack
   }
 
   /** How long after a run with this outcome the next one is due; sets how early it may be. */
@@ -131,7 +140,7 @@ export class CatchUpScheduler {
     const asked = entry.againMs
     entry.againMs = undefined
     if (outcome === 'fault') {
-      const delayMs = this.#punish(peerKey, nowMs)
+      const delayMs = this.#penalties.add(peerKey)
       entry.notBeforeMs = nowMs + delayMs
       return delayMs
     }
@@ -142,20 +151,10 @@ export class CatchUpScheduler {
       return delayMs
     }
     entry.failures = 0
-    this.#penalties.delete(peerKey)
+    this.#penalties.clear(peerKey)
     entry.notBeforeMs = nowMs + this.#options.minGapMs
     if (outcome === 'again') return this.#options.minGapMs
     return asked ?? this.#options.periodMs * (0.8 + 0.4 * this.#fraction())
-  }
-
-  #punish(peerKey: string, nowMs: number): number {
-    const faults = (this.#penalties.get(peerKey)?.faults ?? 0) + 1
-    const delayMs = backoffMs(AFTER_FAULT, faults, this.#fraction())
-    this.#penalties.delete(peerKey)
-    this.#penalties.set(peerKey, { faults, notBeforeMs: nowMs + delayMs })
-    const [oldest] = this.#penalties.keys()
-    if (this.#penalties.size > MAX_PENALTIES && oldest !== undefined) this.#penalties.delete(oldest)
-    return delayMs
   }
 
   #fraction(): number {

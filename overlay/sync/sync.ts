@@ -2,8 +2,9 @@ import type { Stream } from '@libp2p/interface'
 import type { Clock, Logger, RandomSource } from '../../core/index.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
 import type { ChainHead, ChainPort, ChainWant, RecordPort, Sender } from '../ports.ts'
+import type { RecordFilter } from '../record-filter.ts'
+import type { BudgetOptions } from '../streams/index.ts'
 import { BlockFetcher } from './block-fetcher.ts'
-import type { BudgetOptions } from './budget.ts'
 import { ChainTurns } from './chain-turns.ts'
 import { SyncClient } from './client.ts'
 import { Hints } from './hints.ts'
@@ -37,10 +38,13 @@ export interface SyncDependencies {
   readonly logger: Logger
   readonly records: RecordPort
   readonly chains: ChainPort
+  readonly filter: Pick<RecordFilter, 'allows'>
   /** Opens a stream of {@link SYNC_PROTOCOL} on an open connection; rejects when there is none. */
   openStream(peerKey: string): Promise<Stream>
   /** node_id of a connected peer. */
   nodeIdOf(peerKey: string): string | undefined
+  /** True for a peer that may be sent what this node holds. */
+  mayReceive(peerKey: string): boolean
   /** Keys of all connected peers. */
   peerKeys(): readonly string[]
   /** True while records come in or go out live; blocks give way to them. */
@@ -101,12 +105,12 @@ export class Sync {
   readonly #server: SyncServer
   readonly #fetcher: BlockFetcher
   readonly #turns: ChainTurns
-  readonly #clients = new Map<string, SyncClient>()
+  readonly #running = new Map<string, { readonly client: SyncClient; readonly pull: Pull }>()
   readonly #inFlight: InFlightIds
   readonly #ignored: IgnoredIds
 
   constructor(options: SyncOptions, dependencies: SyncDependencies) {
-    const { clock, random, logger, records, chains } = dependencies
+    const { clock, random, logger, records, chains, mayReceive } = dependencies
     this.#options = options
     this.#dependencies = dependencies
     this.#ignored = new IgnoredIds({ retryMs: RETRY_IGNORED_MS }, { clock })
@@ -118,7 +122,7 @@ export class Sync {
     )
     this.#server = new SyncServer(
       { budget: options.budget, idleTimeoutMs: IDLE_TIMEOUT_MS },
-      { clock, logger, records, chains, onHint: (key) => this.#hinted(key) },
+      { clock, logger, records, chains, mayReceive, onHint: (key) => this.#hinted(key) },
     )
     this.#turns = new ChainTurns(dependencies)
     this.#fetcher = new BlockFetcher(
@@ -144,7 +148,13 @@ export class Sync {
     this.#hints.remove(peerKey)
     this.#fetcher.stop(peerKey)
     this.#ignored.forget(peerKey)
-    this.#clients.get(peerKey)?.abort(OVERLAY_ERRORS.create('OVERLAY_SYNC_CLOSED'))
+    this.#running.get(peerKey)?.client.abort(OVERLAY_ERRORS.create('OVERLAY_STREAM_CLOSED'))
+  }
+
+  /** A peer was sent away: nothing that it has handed over is looked at any more. */
+  expelled(peerKey: string): void {
+    this.#running.get(peerKey)?.pull.stop()
+    this.disconnected(peerKey)
   }
 
   /** Catches up with the peer within `delayMs`. */
@@ -183,7 +193,7 @@ export class Sync {
     this.#hints.stop()
     this.#fetcher.stop()
     this.#server.stop()
-    for (const client of this.#clients.values()) client.abort(OVERLAY_ERRORS.create('OVERLAY_SYNC_CLOSED'))
+    for (const { client } of this.#running.values()) client.abort(OVERLAY_ERRORS.create('OVERLAY_STREAM_CLOSED'))
   }
 
   async #run(peerKey: string): Promise<Outcome> {
@@ -198,7 +208,7 @@ export class Sync {
   }
 
   async #catchUp(peerKey: string, from: Sender): Promise<Outcome> {
-    const { clock, records, chains } = this.#dependencies
+    const { clock, records, chains, filter } = this.#dependencies
     const stream = await this.#dependencies.openStream(peerKey)
     const client = new SyncClient(this.#options, { clock, stream })
     const ignored = {
@@ -206,15 +216,15 @@ export class Sync {
       add: (id: Uint8Array) => this.#ignored.add(peerKey, id),
     }
     const pull = new Pull({
-      ...{ clock, client, records, chains, from, ignored },
+      ...{ clock, client, records, chains, filter, from, ignored },
       inFlight: this.#inFlight,
       turns: this.#turns,
       onMoved: (head) => this.#dependencies.announce(head),
     })
     const cut = clock.setTimer(this.#options.catchUpTimeoutMs, () =>
-      client.abort(OVERLAY_ERRORS.create('OVERLAY_SYNC_TIMEOUT')),
+      client.abort(OVERLAY_ERRORS.create('OVERLAY_STREAM_TIMEOUT')),
     )
-    this.#clients.set(peerKey, client)
+    this.#running.set(peerKey, { client, pull })
     try {
       await pull.run()
       await client.close()
@@ -223,11 +233,11 @@ export class Sync {
       if (pull.result.portFailures > 0) return 'failed'
       return pull.result.left ? 'again' : 'done'
     } catch (error) {
-      client.abort(OVERLAY_ERRORS.create('OVERLAY_SYNC_CLOSED'))
+      client.abort(OVERLAY_ERRORS.create('OVERLAY_STREAM_CLOSED'))
       throw error
     } finally {
       cut.cancel()
-      this.#clients.delete(peerKey)
+      this.#running.delete(peerKey)
       this.#count(peerKey, pull.result, client.bytes)
     }
   }

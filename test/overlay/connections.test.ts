@@ -60,6 +60,20 @@ t.test('a mesh has no more peers than it wants', async (t) => {
   t.equal(others.filter((node) => node.overlay.peers().length === 1).length, 2, 'the third is out, and knows')
 })
 
+t.test('a configured peer is let in beyond that', async (t) => {
+  const first = await startNode(t, 'first')
+  const address = first.address()
+  await first.overlay.stop()
+  const a = await startNode(t, 'a', { maxPeers: 1, bootstrap: [address], redial: REDIAL })
+  await startNode(t, 'b', { bootstrap: [a.address()] })
+  await until(() => a.overlay.peers().length === 1, 'full')
+  await startNode(t, 'first', { listen: [address.split('/p2p/')[0] ?? ''] })
+  await until(() => a.overlay.peers().length === 2, 'the configured one is in', 4_000)
+  const c = await startNode(t, 'c', { bootstrap: [a.address()], redial: REDIAL })
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  t.equal(c.overlay.peers().length, 0, 'nobody else is')
+})
+
 t.test('one peer has no more than two connections, however many it opens at once', async (t) => {
   const victim = await startNode(t, 'victim', { maxPeers: 2 })
   const insider = await startHost(t, 'insider')

@@ -38,14 +38,18 @@ import {
   createOverlay,
   type IdPage,
   type LearnedHead,
+  type Opinion,
+  OVERLAY_ERRORS,
   type Overlay,
   type OverlayOptions,
+  type PeerGate,
   type PrefixDigest,
   type RecordPort,
   type Sender,
+  type TrustPort,
   type Verdict,
 } from '../../overlay/index.ts'
-import type { ValidPath } from '../../records/index.ts'
+import { decodeRecord, type ValidPath } from '../../records/index.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -128,8 +132,10 @@ export class MemoryRecords implements RecordPort {
   }
 }
 
+/** Of a record of these tests or, which never begins with a zero, of a real one. */
 function bucketOf(record: Uint8Array): number {
-  return Math.floor(uintFromBytes(record.subarray(0, 8)) / HOUR_MS)
+  const createdAtMs = record[0] === 0 ? uintFromBytes(record.subarray(0, 8)) : decodeRecord(record).createdAtMs
+  return Math.floor(createdAtMs / HOUR_MS)
 }
 
 function digestOf(held: readonly Held[]): { count: number; digest: Uint8Array } {
@@ -197,17 +203,36 @@ export function headOf(origin: string, seq: number): ChainHead {
   return { origin, seq, id: idOf(blockOf(origin, seq)) }
 }
 
+/** Says what a node thinks of another; undefined when it refuses it. */
+type Judge = (nodeId: string) => Partial<Opinion> | undefined
+
+/** A path of these tests: the chain is the node_id. */
+function pathOf(nodeId: string, opinion: Partial<Opinion>): ValidPath & Partial<Opinion> {
+  return { nodeId, chain: [{ der: utf8(nodeId) }], ...opinion } as unknown as ValidPath & Partial<Opinion>
+}
+
+function gateOf(judge: Judge): PeerGate {
+  return {
+    async judge([der]) {
+      const nodeId = new TextDecoder().decode(der)
+      const opinion = judge(nodeId)
+      if (opinion === undefined) throw OVERLAY_ERRORS.create('OVERLAY_LINK_UNTRUSTED')
+      return pathOf(nodeId, opinion)
+    },
+  }
+}
+
 /** A link without any protection: each side says who it is, and is believed. */
 class PlainLink implements ConnectionEncrypter {
   readonly protocol = '/plain/1'
   readonly #hello: Uint8Array
   readonly #sink: AdmissionSink
-  readonly #admits: (nodeId: string) => boolean
+  readonly #judge: Judge
 
-  constructor(hello: Uint8Array, sink: AdmissionSink, admits: (nodeId: string) => boolean) {
+  constructor(hello: Uint8Array, sink: AdmissionSink, judge: Judge) {
     this.#hello = hello
     this.#sink = sink
-    this.#admits = admits
+    this.#judge = judge
   }
 
   secureInbound(connection: MessageStream): Promise<SecuredConnection> {
@@ -224,11 +249,9 @@ class PlainLink implements ConnectionEncrypter {
     const keyLength = hello[0] ?? 0
     const remotePeer: PeerId = peerIdFromPublicKey(publicKeyFromProtobuf(hello.slice(1, 1 + keyLength)))
     const nodeId = new TextDecoder().decode(hello.subarray(1 + keyLength))
-    if (this.#admits(nodeId)) {
-      this.#sink.onAdmitted({ peerId: remotePeer, path: { nodeId } as ValidPath, link: { class: 'plain' } })
-    } else {
-      this.#sink.onRefusal({ code: 'TEST_REFUSED', direction })
-    }
+    const opinion = this.#judge(nodeId)
+    if (opinion === undefined) this.#sink.onRefusal({ code: 'TEST_REFUSED', direction })
+    else this.#sink.onAdmitted({ peerId: remotePeer, path: pathOf(nodeId, opinion), link: { class: 'plain' } })
     return { connection, remotePeer }
   }
 }
@@ -264,8 +287,9 @@ export interface NodeSetup extends Partial<OverlayOptions> {
   readonly records?: MemoryRecords
   readonly chains?: MemoryChains
   readonly clock?: Clock
-  /** Whom the link reports as admitted; the connection is secured either way. */
-  readonly admits?: (nodeId: string) => boolean
+  readonly trust?: TrustPort
+  /** Whom the link reports as admitted, and with which verdict; the connection is secured either way. */
+  readonly judge?: Judge
 }
 
 const FAST_SYNC = { periodMs: 60_000, minGapMs: 50, answerTimeoutMs: 5_000 }
@@ -276,7 +300,8 @@ export async function startNode(
   nodeId: string,
   setup: NodeSetup = {},
 ): Promise<TestNode> {
-  const { records = new MemoryRecords(), chains = new MemoryChains(), clock = systemClock(), admits, ...rest } = setup
+  const { records = new MemoryRecords(), chains = new MemoryChains(), clock = systemClock(), ...others } = setup
+  const { trust, judge = () => ({}), ...rest } = others
   const { privateKey, hello } = await identityOf(nodeId)
   const overlay = await createOverlay(
     { mesh: 'north-grid', listen: ['/ip4/127.0.0.1/tcp/0'], privateKey, sync: FAST_SYNC, ...rest },
@@ -286,7 +311,9 @@ export async function startNode(
       logger: silentLogger(),
       records,
       chains,
-      encrypter: (sink) => new PlainLink(hello, sink, admits ?? (() => true)),
+      encrypter: (sink) => new PlainLink(hello, sink, judge),
+      gate: gateOf(judge),
+      ...(trust === undefined ? {} : { trust }),
     },
   )
   await overlay.start()
@@ -312,7 +339,7 @@ export async function startHost(
     privateKey,
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp()],
-    connectionEncrypters: [() => new PlainLink(hello, sink, () => true)],
+    connectionEncrypters: [() => new PlainLink(hello, sink, () => ({}))],
     streamMuxers: [yamux()],
     services: { identify: identify(), ...services },
   })

@@ -3,8 +3,8 @@ import t from 'tap'
 import { compareBytes, toHex, uintBytes, utf8 } from '../../core/index.ts'
 import { type BucketDigest, type ChainHead, type IdPage, SYNC_PROTOCOL } from '../../overlay/index.ts'
 import { MAX_SYNC_FRAME_BYTES, MAX_UNDELIVERED_IDS } from '../../overlay/limits.ts'
+import { FrameStream } from '../../overlay/streams/index.ts'
 import { decodeAnswer, encodeRequest } from '../../overlay/sync/codec.ts'
-import { FrameStream } from '../../overlay/sync/frames.ts'
 import {
   blockOf,
   headOf,
@@ -158,7 +158,7 @@ t.test('malformed requests are refused and the stream ends', async (t) => {
   const node = await startNode(t, 'a')
   const host = await startHost(t, 'b')
   const connection = await host.dial(multiaddr(node.address()))
-  const open = async () => new FrameStream(await connection.newStream(SYNC_PROTOCOL))
+  const open = async () => new FrameStream(await connection.newStream(SYNC_PROTOCOL), MAX_SYNC_FRAME_BYTES)
   const bad = await open()
   await bad.write(utf8('nonsense'))
   const refusal = await bad.read()

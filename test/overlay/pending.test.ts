@@ -15,7 +15,7 @@ class Opened extends EventTarget {
 
   constructor(address: string) {
     super()
-    this.remoteAddr = multiaddr(`${address}/tcp/4001`)
+    this.remoteAddr = multiaddr(address.includes('/tcp/') ? address : `${address}/tcp/4001`)
   }
 
   abort(): void {
@@ -53,6 +53,28 @@ t.test('an IPv6 subscriber is one address, and neighbours are not', async (t) =>
   for (let at = 0; at < MAX_PENDING_PER_ADDRESS; at += 1) t.ok(open(`/ip6/2001:db8:0:1::${at + 1}`).taken)
   t.notOk(open('/ip6/2001:db8::1:ffff:0:0:1').taken, 'the same 64 bits, written otherwise')
   t.ok(open('/ip6/2001:db8:0:2::1').taken)
+})
+
+t.test('IPv4 addresses on a socket that takes both versions are told apart', async (t) => {
+  const { open } = setUp()
+  for (let at = 0; at < MAX_PENDING_PER_ADDRESS; at += 1) t.ok(open('/ip6/::ffff:192.0.2.1').taken)
+  t.notOk(open('/ip6/::ffff:192.0.2.1').taken, 'one too many')
+  t.notOk(open('/ip4/192.0.2.1').taken, 'the same address')
+  t.ok(open('/ip6/::ffff:192.0.2.2').taken, 'another address')
+  t.ok(open('/ip6/::1').taken)
+})
+
+t.test('connections through a relay are counted by the relay, not by its address', async (t) => {
+  const { open } = setUp()
+  const relays = [
+    '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA',
+    '12D3KooWSMp6GKfJjanUn3cKfutAW88bn4D9NoGGUguH8gLKcvGD',
+  ]
+  const through = (relay = '') => open(`/ip4/192.0.2.1/tcp/4001/p2p/${relay}/p2p-circuit`)
+  for (let at = 0; at < MAX_PENDING_PER_ADDRESS; at += 1) t.ok(through(relays[0]).taken)
+  t.notOk(through(relays[0]).taken, 'one too many')
+  t.ok(through(relays[1]).taken, 'another relay behind that address')
+  t.ok(open('/ip4/192.0.2.1').taken, 'who comes from that address directly')
 })
 
 t.test('a silent connection is cut, one that began its handshake is not', async (t) => {

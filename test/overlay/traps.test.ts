@@ -104,7 +104,7 @@ t.test('trap: ten nodes on one address connect at once', async (t) => {
 })
 
 t.test('trap: identify starts at connection:open, so who is not admitted must be gone by then', async (t) => {
-  const a = await startNode(t, 'a', { admits: () => false })
+  const a = await startNode(t, 'a', { judge: () => undefined })
   const b = await startHost(t, 'b')
   let identified = 0
   b.addEventListener('peer:identify', () => {

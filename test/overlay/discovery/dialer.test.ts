@@ -1,11 +1,17 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import fc from 'fast-check'
 import t from 'tap'
-import { SimulatedClock, SimulatedRandom, silentLogger } from '../../../core/index.ts'
-import { backoffMs } from '../../../overlay/backoff.ts'
+import { backoffMs, SimulatedClock, SimulatedRandom, silentLogger } from '../../../core/index.ts'
 import { Dialer, type DialTarget } from '../../../overlay/discovery/dialer.ts'
 import { isLocal, mdnsServiceTag } from '../../../overlay/discovery/mdns.ts'
-import { MAX_DIAL_TARGETS, MAX_FOUND_ADDRESSES, MAX_FOUND_TARGETS, MAX_MET_ADDRESSES } from '../../../overlay/limits.ts'
+import {
+  MAX_DIAL_TARGETS,
+  MAX_FOUND_ADDRESSES,
+  MAX_FOUND_TARGETS,
+  MAX_MET_ADDRESSES,
+  MAX_TOLD_ADDRESSES,
+  MAX_TOLD_TARGETS,
+} from '../../../overlay/limits.ts'
 
 t.test('the delay doubles up to its maximum, and its upper half is random', async (t) => {
   const options = { baseMs: 1_000, maxMs: 300_000 }
@@ -160,6 +166,26 @@ t.test('peers that multicast DNS names are bounded apart, and push out nobody th
   t.equal(dialer.size, MAX_FOUND_TARGETS + 1)
   t.ok(dialer.disconnected('met'), 'still known')
   t.equal(dials.filter(({ target }) => target.source === 'met').length, 1)
+  dialer.stop()
+})
+
+t.test('peers that others tell of are bounded apart, and fill the places of nobody else', async (t) => {
+  const { clock, dialer, dials } = setUp()
+  const tell = (count: number) => {
+    for (let at = 0; at < count; at += 1) {
+      const addresses = Array.from({ length: 2 * MAX_TOLD_ADDRESSES }, (_, n) => `/${at}/${n}`)
+      dialer.add({ peerKey: `t${at}`, addresses, source: 'told' })
+    }
+  }
+  tell(2 * MAX_TOLD_TARGETS)
+  t.equal(dialer.size, MAX_TOLD_TARGETS)
+  for (let at = 0; at < MAX_FOUND_TARGETS; at += 1)
+    dialer.add({ peerKey: `f${at}`, addresses: ['/f'], source: 'found' })
+  t.equal(dialer.size, MAX_TOLD_TARGETS + MAX_FOUND_TARGETS)
+  await clock.advance(0)
+  t.equal(dials.find(({ target }) => target.source === 'told')?.target.addresses.length, MAX_TOLD_ADDRESSES)
+  dialer.add({ peerKey: 'another', addresses: ['/a'], source: 'told' })
+  t.equal(dialer.size, MAX_TOLD_TARGETS + MAX_FOUND_TARGETS, 'one that fails made room')
   dialer.stop()
 })
 

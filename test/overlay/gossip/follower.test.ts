@@ -79,11 +79,12 @@ t.test('blocks that do not end in what was announced, or only compare, move noth
   t.same(comparing.announced, [])
 })
 
-t.test('a node that keeps no blocks of others passes on what is new', async (t) => {
+t.test('a node that keeps no blocks of others passes on no heads: it can neither check nor deliver them', async (t) => {
   const chains = new MemoryChains()
   chains.keeps = false
-  const { judge, wants } = setUp(chains)
-  t.equal(await judge(headOf('a', 3)), 'accept')
+  const { judge, wants, announced } = setUp(chains)
+  t.equal(await judge(headOf('a', 3)), 'duplicate')
+  t.same(announced, [])
   t.same(wants, [])
 })
 

@@ -1,25 +1,30 @@
 import { hash } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
-import { type CborValue, decodeCbor, encodeCbor } from '../../../core/index.ts'
+import { type CborValue, concatBytes, decodeCbor, encodeCbor } from '../../../core/index.ts'
 import { createNativeProvider } from '../../../crypto/index.ts'
 import { OVERLAY_ERRORS } from '../../../overlay/errors.ts'
-import { MAX_ADMISSION_FRAME_BYTES, MAX_FEATURES } from '../../../overlay/limits.ts'
+import {
+  MAX_ADMISSION_CHAIN_BYTES,
+  MAX_ADMISSION_FRAME_BYTES,
+  MAX_CERTIFICATE_BYTES,
+  MAX_FEATURES,
+} from '../../../overlay/limits.ts'
 import { type AdmissionFrame, decodeFrame, encodeFrame } from '../../../overlay/link/admission.ts'
 import {
   areFeatures,
   decodeStatement,
   type Statement,
   signStatement,
-  statementContext,
   statementHolds,
 } from '../../../overlay/link/statement.ts'
+import { externalAad } from '../../../records/index.ts'
 
 const provider = createNativeProvider()
 const identityKey = await provider.generate('ml-dsa-87')
 const deviceKey = await provider.generate('ecdsa-p384')
-const context = statementContext('north-grid', new Uint8Array(32))
-const keys = [identityKey.publicKey, deviceKey.publicKey]
+const aadItem = externalAad('north-grid', new Uint8Array(32))
+const by = { keys: { identityKey: identityKey.publicKey, deviceKey: deviceKey.publicKey }, aadItem, provider }
 
 const hash32 = fc.uint8Array({ minLength: 32, maxLength: 32 })
 const statements: fc.Arbitrary<Statement> = fc.record({
@@ -35,7 +40,13 @@ const statements: fc.Arbitrary<Statement> = fc.record({
   features: fc.uniqueArray(fc.constantFrom('a', 'b', 'sync/1'), { maxLength: 3 }).map((names) => names.sort()),
 })
 const [example] = fc.sample(statements, { numRuns: 1, seed: 1 }) as [Statement]
-const signed = await signStatement(example, { keys: [identityKey, deviceKey], context })
+const signed = await signStatement(example, { keys: [identityKey, deviceKey], aadItem })
+const [body, empty, payload, signatures] = decodeCbor(signed, { maxBytes: MAX_ADMISSION_FRAME_BYTES }) as [
+  Uint8Array,
+  Map<number, never>,
+  Uint8Array,
+  [Uint8Array, Map<number, never>, Uint8Array][],
+]
 
 t.test('frames survive encoding and decoding', async (t) => {
   const frames: fc.Arbitrary<AdmissionFrame> = fc.oneof(
@@ -43,6 +54,7 @@ t.test('frames survive encoding and decoding', async (t) => {
     fc.constant({ type: 'statement' as const, sign: signed }),
     fc.constant({ type: 'admitted' as const }),
     fc.constantFrom('OVERLAY_LINK_ROLE', 'RECORDS_PATH_EXPIRED').map((code) => ({ type: 'refused' as const, code })),
+    fc.array(hash32, { minLength: 1, maxLength: 6 }).map((chain) => ({ type: 'certificates' as const, chain })),
   )
   fc.assert(
     fc.property(frames, (frame) => {
@@ -65,27 +77,32 @@ t.test('frames outside the format are refused', async (t) => {
   refused([4, 'A_'.repeat(40)])
   refused([4, 'OVERLAY_LINK: a message for a log\n'])
   refused([5])
+  refused([5, []])
+  refused([5, [new Uint8Array()]])
+  refused([5, Array.from({ length: 7 }, () => new Uint8Array(1))])
+  refused([5, [new Uint8Array(MAX_CERTIFICATE_BYTES + 1)]])
+  refused([4, 'A', new Uint8Array(MAX_ADMISSION_CHAIN_BYTES)])
+  refused([6])
   refused([])
   refused('hello')
   t.throws(() => decodeFrame(new Uint8Array(MAX_ADMISSION_FRAME_BYTES + 1)), { code: 'OVERLAY_LINK_FRAME' })
   t.throws(() => decodeFrame(Uint8Array.of(0x98, 1, 3)), { code: 'OVERLAY_LINK_FRAME' }, 'not the shortest length')
-  t.throws(() => encodeFrame({ type: 'statement', sign: [new Uint8Array(MAX_ADMISSION_FRAME_BYTES)] }), TypeError)
+  t.throws(() => encodeFrame({ type: 'statement', sign: new Uint8Array(MAX_ADMISSION_FRAME_BYTES) }), TypeError)
 })
 
 t.test('statements survive signing and decoding', async (t) => {
   await fc.assert(
     fc.asyncProperty(statements, async (statement) => {
-      const sign = await signStatement(statement, { keys: [identityKey, deviceKey], context })
-      const decoded = decodeStatement(decodeCbor(encodeCbor(sign), { maxBytes: MAX_ADMISSION_FRAME_BYTES }))
+      const sign = await signStatement(statement, { keys: [identityKey, deviceKey], aadItem })
+      const decoded = decodeStatement(sign)
       t.same(decoded.statement, statement)
-      t.ok(await statementHolds(decoded, { keys, context, provider }))
+      t.ok(await statementHolds(decoded, by))
     }),
     { numRuns: 10 },
   )
 })
 
 t.test('the signed bytes are those of RFC 9052 §4.4', async (t) => {
-  const [body, , payload, signatures] = signed as [Uint8Array, unknown, Uint8Array, [Uint8Array, unknown, Uint8Array][]]
   const [header, , signature] = signatures[0]!
   t.same(decodeCbor(body, { maxBytes: 64 }), new Map([[3, 'application/gapmesh-admission']]))
   t.same(
@@ -95,24 +112,24 @@ t.test('the signed bytes are those of RFC 9052 §4.4', async (t) => {
       [4, new Uint8Array(hash('sha256', identityKey.publicKey.spki, 'buffer'))],
     ]),
   )
-  const message = encodeCbor(['Signature', body, header, context, payload])
+  const message = encodeCbor(['Signature', body, header, encodeCbor(['north-grid', new Uint8Array(32)]), payload])
   t.ok(await provider.verify(identityKey.publicKey, message, signature))
 })
 
 t.test('only signatures of different keys count, the identity key among them', async (t) => {
-  const [body, empty, payload, signatures] = signed as [Uint8Array, Map<number, never>, Uint8Array, CborValue[]]
-  const [byIdentity, byDevice] = signatures as [CborValue, CborValue]
-  const holds = (...list: CborValue[]) =>
-    statementHolds(decodeStatement([body, empty, payload, list]), { keys, context, provider })
+  const [byIdentity, byDevice] = signatures as CborValue[] as [CborValue, CborValue]
+  const sign = (...list: CborValue[]) => encodeCbor([body, empty, payload, list])
+  const holds = (...list: CborValue[]) => statementHolds(decodeStatement(sign(...list)), by)
   t.ok(await holds(byIdentity))
   t.ok(await holds(byDevice, byIdentity))
-  t.notOk(await holds(byIdentity, byIdentity))
+  t.throws(() => decodeStatement(sign(byIdentity, byIdentity)), { code: 'OVERLAY_LINK_FRAME' })
   t.notOk(await holds(byDevice))
 })
 
 t.test('statements outside the format are refused', async (t) => {
-  const [body, empty, payload, signatures] = signed as [Uint8Array, Map<number, never>, Uint8Array, CborValue[]]
-  const refused = (...value: CborValue[]) => t.throws(() => decodeStatement(value), { code: 'OVERLAY_LINK_FRAME' })
+  const refused = (...value: CborValue[]) =>
+    t.throws(() => decodeStatement(encodeCbor(value)), { code: 'OVERLAY_LINK_FRAME' })
+  t.throws(() => decodeStatement(concatBytes(signed, Uint8Array.of(0))), { code: 'OVERLAY_LINK_FRAME' })
   refused(body, empty, payload)
   refused(encodeCbor(new Map([[3, 'application/gapmesh-record']])), empty, payload, signatures)
   refused(body, new Map([[1, -50]]), payload, signatures)
@@ -148,7 +165,7 @@ t.test('one flipped bit anywhere never crashes and never holds', async (t) => {
         if (frame.type !== 'statement') return
         const decoded = decodeStatement(frame.sign)
         decodedFrames += 1
-        t.notOk(await statementHolds(decoded, { keys, context, provider }))
+        t.notOk(await statementHolds(decoded, by))
       } catch (error) {
         t.ok(OVERLAY_ERRORS.matches(error, 'OVERLAY_LINK_FRAME'), 'catalogued')
       }

@@ -1,155 +1,21 @@
 import t from 'tap'
 import { linkFailure } from '../../../overlay/link/index.ts'
-import { type Flaw, makeTestMesh } from '../../helpers/pki.ts'
-import { nothingLeft, openSockets, startNode, until } from './support.ts'
+import { makeTestMesh } from '../../helpers/pki.ts'
+import { TCP_KIT } from './kits.ts'
+import { linkSuite } from './link-suite.ts'
+import { startNode, until } from './support.ts'
 
-const mesh = await makeTestMesh({ nodes: ['alpha', 'bravo', 'charlie'] })
-const alpha = await startNode(mesh, 'alpha', { options: { features: ['sync/1'], policyVersion: 7 } })
-const bravo = await startNode(mesh, 'bravo', { options: { deviceKey: mesh.node('bravo').deviceKey } })
-t.teardown(() => Promise.all([alpha.libp2p.stop(), bravo.libp2p.stop()]))
-
-await bravo.libp2p.handle('/echo/1', (stream) => {
-  stream.addEventListener('message', ({ data }) => void stream.send(data))
-})
-
-t.test('two good nodes connect, know each other and exchange bytes both ways', async (t) => {
-  const connection = await alpha.libp2p.dial(bravo.address)
-  t.equal(connection.encryption, '/dadm-mesh/1')
-  const link = {
-    protocol: 'TLSv1.3',
-    group: 'SecP384r1MLKEM1024',
-    cipher: 'TLS_AES_256_GCM_SHA384',
-    signature: 'ML-DSA-87',
-  }
-  await until(() => bravo.admissions.length === 1, 'the listener reports too')
-  t.match(alpha.admissions, [{ path: { nodeId: 'bravo' }, link: { ...link, policyVersion: 0, features: '' } }])
-  t.match(bravo.admissions, [{ path: { nodeId: 'alpha' }, link: { ...link, policyVersion: 7, features: 'sync/1' } }])
-  t.ok(alpha.admissions[0]?.peerId.equals(bravo.libp2p.peerId))
-  t.ok(bravo.admissions[0]?.peerId.equals(alpha.libp2p.peerId))
-
-  const stream = await connection.newStream('/echo/1')
-  const sent = Buffer.alloc(1_000_000, 'gapmesh ')
-  const echoed: Uint8Array[] = []
-  stream.addEventListener('message', ({ data }) => void echoed.push(data.subarray()))
-  for (let at = 0; at < sent.length; at += 50_000) {
-    if (!stream.send(sent.subarray(at, at + 50_000))) await stream.onDrain()
-  }
-  const length = () => echoed.reduce((sum, bytes) => sum + bytes.length, 0)
-  await until(() => length() === sent.length, 'everything came back')
-  t.ok(Buffer.concat(echoed).equals(sent))
-  t.equal(openSockets(), 2, 'one connection, both ends in this process')
-
-  await connection.close()
-  await nothingLeft(alpha, bravo)
-  t.same([...alpha.refusals, ...bravo.refusals], [])
-})
-
-t.test('a node without the PeerId in the address connects as well', async (t) => {
-  const [bare = ''] = bravo.address.toString().split('/p2p/')
-  const { multiaddr } = await import('@multiformats/multiaddr')
-  const connection = await alpha.libp2p.dial(multiaddr(bare))
-  t.ok(connection.remotePeer.equals(bravo.libp2p.peerId))
-  await connection.close()
-  await nothingLeft(alpha, bravo)
-})
-
-const FLAWS: Record<Flaw, string> = {
-  'other-root': 'OVERLAY_LINK_OTHER_ROOT',
-  'self-signed': 'OVERLAY_LINK_SELF_SIGNED',
-  expired: 'RECORDS_PATH_EXPIRED',
-  'not-yet-valid': 'RECORDS_PATH_NOT_YET_VALID',
-  'no-peer-id': 'RECORDS_PATH_OVERLAY_KEY',
-  'other-peer-id': 'OVERLAY_LINK_PEER_ID',
-}
-
-for (const [flaw, code] of Object.entries(FLAWS)) {
-  t.test(`a certificate that is ${flaw} is refused in both roles, and its owner learns why`, async (t) => {
-    await mesh.addNode({ nodeId: `bad-${flaw}`, flaw: flaw as Flaw })
-    const bad = await startNode(mesh, `bad-${flaw}`)
-    t.teardown(() => bad.libp2p.stop())
-
-    const asListener = await alpha.libp2p.dial(bad.address).catch((error) => error)
-    t.same(linkFailure(asListener), { code, by: 'self' }, 'the code survives libp2p')
-    await until(() => bad.refusals.length === 1, 'the listener is told')
-    t.match(alpha.refusals.splice(0), [{ code, by: 'self', direction: 'outbound' }])
-    t.match(bad.refusals.splice(0), [{ code, by: 'peer', direction: 'inbound' }])
-    await nothingLeft(alpha, bad)
-
-    if (flaw === 'other-peer-id') return
-    const asDialler = await bad.libp2p.dial(bravo.address).catch((error) => error)
-    t.same(linkFailure(asDialler), { code, by: 'peer' }, 'the dialler is told')
-    t.match(bravo.refusals.splice(0), [{ code, by: 'self', direction: 'inbound', remoteAddress: /127\.0\.0\.1/ }])
-    t.match(bad.refusals.splice(0), [{ code, by: 'peer', direction: 'outbound' }])
-    await nothingLeft(bravo, bad)
-  })
-}
-
-t.test('a node that lies about its PeerId is known to its listener by its certificate only', async (t) => {
-  const bad = await startNode(mesh, 'bad-other-peer-id')
-  t.teardown(() => bad.libp2p.stop())
-  const connection = await bad.libp2p.dial(bravo.address)
-  const admission = bravo.admissions.at(-1)
-  t.notOk(admission?.peerId.equals(bad.libp2p.peerId))
-  t.equal(admission?.path.nodeId, 'bad-other-peer-id')
-  await connection.close()
-  await nothingLeft(bravo, bad)
-})
-
-t.test('a gate that fails for its own reasons tells nothing of them', async (t) => {
-  const gate = { judge: () => Promise.reject(new Error('disk of the registry is full')) }
-  const charlie = await startNode(mesh, 'charlie', { gate })
-  t.teardown(() => charlie.libp2p.stop())
-  const error = await alpha.libp2p.dial(charlie.address).catch((error) => error)
-  t.same(linkFailure(error), { code: 'OVERLAY_LINK_UNJUDGED', by: 'peer' })
-  t.match(charlie.refusals, [{ code: 'OVERLAY_LINK_UNJUDGED', by: 'self' }])
-  alpha.refusals.splice(0)
-  await nothingLeft(alpha, charlie)
-})
-
-t.test('a path of another mesh is refused even if the gate let it pass', async (t) => {
-  const other = await makeTestMesh({ mesh: 'other-mesh', nodes: ['alpha'] })
-  const gate = { judge: async () => ({ ...alpha.admissions[0]!.path, mesh: other.mesh }) }
-  const charlie = await startNode(mesh, 'charlie', { gate })
-  t.teardown(() => charlie.libp2p.stop())
-  await t.rejects(charlie.libp2p.dial(bravo.address), { message: /^OVERLAY_LINK_MESH: / })
-  await nothingLeft(bravo, charlie)
-  bravo.refusals.splice(0)
-})
-
-t.test('a path without a usable overlay key is refused even if the gate let it pass', async (t) => {
-  for (const overlayPublicKey of [undefined, new Uint8Array([8, 1, 18, 1, 0])]) {
-    const path = { ...alpha.admissions[0]!.path, overlayPublicKey }
-    const charlie = await startNode(mesh, 'charlie', { gate: { judge: async () => path } })
-    await t.rejects(charlie.libp2p.dial(bravo.address), { message: /^OVERLAY_LINK_NO_PEER_ID: / })
-    await nothingLeft(bravo, charlie)
-    await charlie.libp2p.stop()
-  }
-  bravo.refusals.splice(0)
-})
-
-t.test('an issuing CA between root and leaf; a renewed certificate counts from the next connection on', async (t) => {
-  const issuer = await mesh.makeIssuingCa()
-  await mesh.addNode({ nodeId: 'delta', issuer })
-  const node = await startNode(mesh, 'delta')
-  t.teardown(() => node.libp2p.stop())
-  const first = await node.libp2p.dial(bravo.address)
-  t.equal(bravo.admissions.at(-1)?.path.chain.length, 3)
-  const renewed = await mesh.addNode({ nodeId: 'delta', issuer })
-  node.link.renew({ chainDer: renewed.chain, identityKey: renewed.identityKey })
-  t.equal(first.status, 'open')
-  await first.close()
-  const second = await node.libp2p.dial(bravo.address)
-  t.same(second.status, 'open')
-  t.same(bravo.admissions.at(-1)?.path.leaf.fingerprint, renewed.certificate.fingerprint)
-})
+await linkSuite(TCP_KIT)
 
 t.test('level3: the smaller groups and ML-DSA-65, on both sides', async (t) => {
+  const mesh = await makeTestMesh({ nodes: ['alpha'] })
+  const alpha = await startNode(mesh, 'alpha')
   for (const nodeId of ['small-1', 'small-2']) await mesh.addNode({ nodeId, identitySuite: 'ml-dsa-65' })
   const [one, two] = [
     await startNode(mesh, 'small-1', { options: { level: 'level3' } }),
     await startNode(mesh, 'small-2', { options: { level: 'level3' } }),
   ]
-  t.teardown(() => Promise.all([one.libp2p.stop(), two.libp2p.stop()]))
+  t.teardown(() => Promise.all([alpha.libp2p.stop(), one.libp2p.stop(), two.libp2p.stop()]))
   await one.libp2p.dial(two.address)
   await until(() => two.admissions.length === 1, 'admitted')
   for (const { admissions } of [one, two]) {
@@ -160,14 +26,4 @@ t.test('level3: the smaller groups and ML-DSA-65, on both sides', async (t) => {
   t.match(alpha.refusals.splice(0), [{ code: 'OVERLAY_LINK_NO_CERTIFICATE', by: 'self' }])
   await t.rejects(alpha.libp2p.dial(one.address), { message: /^OVERLAY_LINK_TLS_ALERT: / })
   t.match(one.refusals.at(-1), { code: 'OVERLAY_LINK_SIGNATURE_ALGORITHM', by: 'self' })
-})
-
-t.test('wrong options are a programming mistake', async (t) => {
-  const wrong = (options: Record<string, unknown>) => startNode(mesh, 'alpha', { options })
-  await t.rejects(wrong({ levle: 'level3' }), TypeError)
-  await t.rejects(wrong({ level: 'level1' }), TypeError)
-  await t.rejects(wrong({ mesh: 'Not A Label' }), TypeError)
-  await t.rejects(wrong({ chainDer: [] }), TypeError)
-  await t.rejects(wrong({ features: ['b', 'a'] }), TypeError)
-  await t.rejects(wrong({ handshakeTimeoutMs: 0 }), TypeError)
 })

@@ -1,14 +1,15 @@
 /** Nodes with the real link, and hand-made peers that speak just enough to misbehave. */
 import { once } from 'node:events'
 import { connect as connectTcp, createServer, type Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import * as tls from 'node:tls'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
+import { identify } from '@libp2p/identify'
 import type { Libp2p } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { createLibp2p } from 'libp2p'
+import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import {
   concatBytes,
   type RandomSource,
@@ -21,16 +22,17 @@ import { sha256 } from '../../../crypto/index.ts'
 import type { Admission, Refusal } from '../../../overlay/admission.ts'
 import { FrameChannel } from '../../../overlay/link/frame-channel.ts'
 import { MeshTls, type MeshTlsOptions } from '../../../overlay/link/index.ts'
+import { MeshQuic } from '../../../overlay/link/quic/index.ts'
 import type { Statement } from '../../../overlay/link/statement.ts'
 import type { PeerGate } from '../../../overlay/ports.ts'
 import { noRevocations, parseChain, validatePath } from '../../../records/path/index.ts'
 import type { TestMesh, TestNode } from '../../helpers/pki.ts'
 
-/** A libp2p node whose only encrypter is the link; its clock stands still unless a test moves it. */
+/** A libp2p node with one link; its clock stands still unless a test moves it. */
 export interface LinkNode {
   readonly self: TestNode
   readonly libp2p: Libp2p
-  readonly link: MeshTls
+  readonly link: MeshTls | MeshQuic
   readonly clock: SimulatedClock
   readonly admissions: Admission[]
   readonly refusals: Refusal[]
@@ -38,6 +40,10 @@ export interface LinkNode {
 }
 
 export interface LinkNodeChanges {
+  /** Default `tcp`. */
+  transport?: 'tcp' | 'quic'
+  /** Runs the identify protocol as well. Default false. */
+  identify?: boolean
   options?: Partial<MeshTlsOptions>
   gate?: PeerGate
   random?: RandomSource
@@ -58,7 +64,8 @@ export async function startNode(mesh: TestMesh, nodeId: string, changes: LinkNod
   const clock = new SimulatedClock(mesh.nowMs)
   const admissions: Admission[] = []
   const refusals: Refusal[] = []
-  const link = new MeshTls(
+  const { transport = 'tcp' } = changes
+  const link = new (transport === 'tcp' ? MeshTls : MeshQuic)(
     {
       mesh: mesh.mesh,
       rootDer: mesh.root.certificate.der,
@@ -80,15 +87,31 @@ export async function startNode(mesh: TestMesh, nodeId: string, changes: LinkNod
   )
   const libp2p = await createLibp2p({
     privateKey: privateKeyFromRaw(self.overlayRawKey),
-    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
-    transports: [tcp()],
-    connectionEncrypters: [() => link],
-    streamMuxers: [yamux()],
+    ...(link instanceof MeshTls ? overTcp(link) : await overQuic(link)),
     connectionManager: { inboundConnectionThreshold: 1000 },
+    services: (changes.identify ? { identify: identify() } : {}) as Record<string, never>,
   })
   const address = libp2p.getMultiaddrs()[0]
   if (address === undefined) throw new Error('the node does not listen')
   return { self, libp2p, link, clock, admissions, refusals, address }
+}
+
+function overTcp(link: MeshTls): Libp2pOptions {
+  return {
+    addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+    transports: [tcp()],
+    connectionEncrypters: [() => link],
+    streamMuxers: [yamux()],
+  }
+}
+
+async function overQuic(link: MeshQuic): Promise<Libp2pOptions> {
+  const gate = link.gate.bind(link)
+  return {
+    addresses: { listen: ['/ip4/127.0.0.1/udp/0/quic-v1'] },
+    transports: [await link.transport()],
+    connectionGater: { denyInboundEncryptedConnection: gate, denyOutboundEncryptedConnection: gate },
+  }
 }
 
 /** Waits until `condition` holds; fails after five seconds. */
@@ -182,16 +205,25 @@ export function tlsOptions(self: TestNode): tls.SecureContextOptions & { rejectU
   }
 }
 
-/** A hand-made side of a TLS connection that says in the admission whatever a test wants. */
+/** A hand-made side of a connection that says in the admission whatever a test wants. */
 export interface RawPeer {
-  readonly socket: tls.TLSSocket
+  /** Carries the frames. */
+  readonly stream: Duplex
   readonly channel: FrameChannel
+  /** Settles when the connection is closed, by either side. */
+  readonly closed: Promise<unknown>
+  hangUp(): void
   /** The true statement of this side, but for the nonces. */
   readonly facts: Omit<Statement, 'diallerNonce' | 'listenerNonce'>
 }
 
+/** A hand-made side of a TLS connection. */
+export interface TlsPeer extends RawPeer {
+  readonly socket: tls.TLSSocket
+}
+
 /** Dials `node` with TLS as `self`, changed by `changes`. @throws what TLS throws */
-export async function dialTls(node: LinkNode, self: TestNode, changes: tls.ConnectionOptions = {}): Promise<RawPeer> {
+export async function dialTls(node: LinkNode, self: TestNode, changes: tls.ConnectionOptions = {}): Promise<TlsPeer> {
   const socket = tls.connect({
     socket: await dialRaw(node),
     ...tlsOptions(self),
@@ -207,7 +239,7 @@ export async function acceptTls(
   raw: Socket,
   parties: { dialler: TestNode; listener: TestNode },
   changes: tls.TlsOptions = {},
-): Promise<RawPeer> {
+): Promise<TlsPeer> {
   const server = tls.createServer({
     ...tlsOptions(parties.listener),
     requestCert: true,
@@ -224,10 +256,13 @@ export async function acceptTls(
 function rawPeer(
   socket: tls.TLSSocket,
   { role, dialler, listener }: { role: Statement['role']; dialler: TestNode; listener: TestNode },
-): RawPeer {
+): TlsPeer {
   socket.on('error', () => undefined)
   return {
     socket,
+    stream: socket,
+    closed: new Promise((resolve) => socket.once('close', resolve)),
+    hangUp: () => void socket.destroy(),
     channel: new FrameChannel(socket),
     facts: {
       protocol: '/dadm-mesh/1',

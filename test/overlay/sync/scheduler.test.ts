@@ -1,6 +1,6 @@
 import t from 'tap'
 import { SimulatedClock, SimulatedRandom } from '../../../core/index.ts'
-import { ServeBudget } from '../../../overlay/sync/budget.ts'
+import { ByteBudget } from '../../../overlay/streams/index.ts'
 import { Hints } from '../../../overlay/sync/hints.ts'
 import { CatchUpScheduler, type Outcome } from '../../../overlay/sync/scheduler.ts'
 
@@ -68,6 +68,38 @@ t.test('no more catch-ups at a time than allowed; a peer that left is skipped', 
   t.same(runs, ['p', 'q', 's'])
 })
 
+t.test('slow peers do not keep the others waiting', async (t) => {
+  const { clock, scheduler, runs, end } = setUp({ maxRunning: 2 })
+  for (const key of ['slow', 'slower', 'r', 's', 'u']) scheduler.add(key)
+  await clock.advance(29_000)
+  t.same(runs, ['slow', 'slower'])
+  await clock.advance(1_000)
+  t.same(runs, ['slow', 'slower', 'r', 's'])
+  await end('slow')
+  await end('slower')
+  t.equal(runs.length, 4, 'their slots were given away already')
+  await end('r')
+  t.same(runs.slice(4), ['u'])
+  scheduler.stop()
+  for (const key of ['s', 'u']) await end(key)
+  t.equal(clock.pendingTimers, 0)
+})
+
+t.test('a peer that came back while it waited for its turn has one turn', async (t) => {
+  const { clock, scheduler, runs, end } = setUp({ maxRunning: 1 })
+  scheduler.add('p')
+  await clock.advance(0)
+  for (let at = 0; at < 5; at += 1) {
+    scheduler.remove('liar')
+    scheduler.add('liar')
+    await clock.advance(0)
+  }
+  await end('p')
+  await end('liar', 'fault')
+  await clock.advance(10_000)
+  t.same(runs, ['p', 'liar'], 'its penalty holds')
+})
+
 t.test('failures lengthen the pause; success forgets them', async (t) => {
   const { clock, scheduler, runs, end } = setUp()
   scheduler.add('p')
@@ -124,7 +156,7 @@ t.test('hints are gathered and rare', async (t) => {
 })
 
 t.test('a budget pays at once up to its burst, then as it refills', async (t) => {
-  const budget = new ServeBudget({ burstBytes: 1_000, bytesPerSecond: 500 }, 0)
+  const budget = new ByteBudget({ burstBytes: 1_000, bytesPerSecond: 500 }, 0)
   t.equal(budget.take(1_000, 0), 0)
   t.equal(budget.take(250, 0), 500)
   t.equal(budget.take(0, 500), 0)

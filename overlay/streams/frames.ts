@@ -1,14 +1,13 @@
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { OVERLAY_ERRORS } from '../errors.ts'
-import { MAX_SYNC_FRAME_BYTES } from '../limits.ts'
 
 /*
  * One frame:
  *
  *    0       4
  *   +-------+----------------+
- *   | n u32 | n bytes of CBOR |      n is at most 1 MiB; big-endian
+ *   | n u32 | n bytes of CBOR |      big-endian; each protocol has its cap on n
  *   +-------+----------------+
  */
 
@@ -25,6 +24,7 @@ interface Waiting {
  */
 export class FrameStream {
   readonly #stream: Stream
+  readonly #maxFrameBytes: number
   readonly #buffer = new Uint8ArrayList()
   #waiting: Waiting | undefined
   #ended = false
@@ -33,8 +33,10 @@ export class FrameStream {
   bytesRead = 0
   bytesWritten = 0
 
-  constructor(stream: Stream) {
+  /** @param maxFrameBytes longest frame, either way */
+  constructor(stream: Stream, maxFrameBytes: number) {
     this.#stream = stream
+    this.#maxFrameBytes = maxFrameBytes
     stream.addEventListener('message', (event: StreamMessageEvent) => this.#take(event.data))
     stream.addEventListener('remoteCloseWrite', () => this.#end(undefined))
     stream.addEventListener('close', (event: StreamCloseEvent) => this.#end(event.error))
@@ -42,7 +44,7 @@ export class FrameStream {
 
   /**
    * The next frame, or undefined when the other side has finished. One caller at a time.
-   * @throws OVERLAY_SYNC_FRAME_TOO_LARGE, OVERLAY_SYNC_CLOSED
+   * @throws OVERLAY_STREAM_FRAME_TOO_LARGE, OVERLAY_STREAM_CLOSED
    */
   read(): Promise<Uint8Array | undefined> {
     if (this.#waiting !== undefined) throw new TypeError('one reader at a time')
@@ -54,10 +56,10 @@ export class FrameStream {
 
   /**
    * Sends one frame and waits until the stream takes more.
-   * @throws {TypeError} for a frame above its cap; OVERLAY_SYNC_CLOSED
+   * @throws {TypeError} for a frame above its cap; OVERLAY_STREAM_CLOSED
    */
   async write(frame: Uint8Array): Promise<void> {
-    if (frame.length > MAX_SYNC_FRAME_BYTES) throw new TypeError('the frame is above its cap')
+    if (frame.length > this.#maxFrameBytes) throw new TypeError('the frame is above its cap')
     const header = new Uint8Array(HEADER_BYTES)
     new DataView(header.buffer).setUint32(0, frame.length)
     try {
@@ -80,8 +82,8 @@ export class FrameStream {
 
   #take(data: Uint8Array | Uint8ArrayList): void {
     this.#buffer.append(data)
-    if (this.#buffer.byteLength > 2 * (HEADER_BYTES + MAX_SYNC_FRAME_BYTES)) {
-      this.abort(OVERLAY_ERRORS.create('OVERLAY_SYNC_FRAME_TOO_LARGE'))
+    if (this.#buffer.byteLength > 2 * (HEADER_BYTES + this.#maxFrameBytes)) {
+      this.abort(OVERLAY_ERRORS.create('OVERLAY_STREAM_FRAME_TOO_LARGE'))
     } else {
       this.#answerReader()
     }
@@ -113,7 +115,7 @@ export class FrameStream {
   #nextFrame(): Uint8Array | undefined {
     if (this.#buffer.byteLength < HEADER_BYTES) return undefined
     const length = this.#buffer.getUint32(0)
-    if (length > MAX_SYNC_FRAME_BYTES) throw OVERLAY_ERRORS.create('OVERLAY_SYNC_FRAME_TOO_LARGE')
+    if (length > this.#maxFrameBytes) throw OVERLAY_ERRORS.create('OVERLAY_STREAM_FRAME_TOO_LARGE')
     if (this.#buffer.byteLength < HEADER_BYTES + length) return undefined
     const frame = this.#buffer.slice(HEADER_BYTES, HEADER_BYTES + length)
     this.#buffer.consume(HEADER_BYTES + length)
@@ -123,5 +125,5 @@ export class FrameStream {
 }
 
 function closedBecause(error: unknown): unknown {
-  return OVERLAY_ERRORS.matches(error) ? error : OVERLAY_ERRORS.create('OVERLAY_SYNC_CLOSED', { cause: error })
+  return OVERLAY_ERRORS.matches(error) ? error : OVERLAY_ERRORS.create('OVERLAY_STREAM_CLOSED', { cause: error })
 }
