@@ -293,7 +293,7 @@ export class OverlayNode implements Overlay {
 
   /** A direct connection takes the place of relayed ones. Who dialled it closes them: at that end it is open last. */
   #preferDirect(peer: Peer, opened: Connection): void {
-    if (isRelayed(opened.remoteAddr) || opened.direction !== 'outbound') return
+    if (isRelayed(opened.remoteAddr) || isClassical(opened) || opened.direction !== 'outbound') return
     for (const connection of peer.connections) {
       if (isRelayed(connection.remoteAddr)) connection.abort(new Error('there is a direct connection'))
     }

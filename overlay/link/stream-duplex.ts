@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream'
 import type { MessageStream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { drained } from '../drained.ts'
 
 /** Sees the bytes of a connection as they pass. */
 export interface Tap {
@@ -53,7 +54,7 @@ export class StreamDuplex extends Duplex {
     try {
       for (const chunk of chunks) this.#tap.sent(chunk)
       if (this.#stream.send(chunks)) done()
-      else this.#stream.onDrain().then(() => done(), done)
+      else drained(this.#stream).then(() => done(), done)
     } catch (error) {
       done(error instanceof Error ? error : new Error('the connection refused bytes', { cause: error }))
     }

@@ -1,5 +1,6 @@
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { drained } from '../drained.ts'
 import { OVERLAY_ERRORS } from '../errors.ts'
 
 /*
@@ -64,7 +65,7 @@ export class FrameStream {
     new DataView(header.buffer).setUint32(0, frame.length)
     try {
       this.bytesWritten += HEADER_BYTES + frame.length
-      if (!this.#stream.send(new Uint8ArrayList(header, frame))) await this.#stream.onDrain()
+      if (!this.#stream.send(new Uint8ArrayList(header, frame))) await drained(this.#stream)
     } catch (cause) {
       throw closedBecause(this.#error ?? cause)
     }
