@@ -41,6 +41,10 @@ export const AGENT_ERRORS = defineErrors('agent', {
     message: 'no agent is running in this home',
     hint: 'Start it with: gapmesh run --home DIR',
   },
+  AGENT_CONTROL_DENIED: {
+    message: 'this user may not talk to the agent of this home',
+    hint: 'Run the command as the user that runs the agent.',
+  },
   AGENT_CONTROL_IN_USE: {
     message: 'an agent is already running in this home',
     hint: 'Look at it with: gapmesh status --home DIR',
@@ -82,6 +86,10 @@ export const AGENT_ERRORS = defineErrors('agent', {
     message: 'this home has no node identity',
     hint: 'Enrol the node with: gapmesh node enroll --home DIR',
   },
+  AGENT_HOME_OTHER_IDENTITY: {
+    message: 'this home holds the identity of another node or mesh',
+    hint: 'Nothing was changed. Enrol with another --home, or move this one away.',
+  },
   AGENT_HOME_BROKEN: {
     message: 'the node identity in this home is incomplete',
     hint: 'Run: gapmesh doctor --home DIR',
@@ -91,6 +99,10 @@ export const AGENT_ERRORS = defineErrors('agent', {
   AGENT_CLI_INTERNAL: {
     message: 'gapmesh failed unexpectedly',
     hint: 'This is a defect. Run again with GAPMESH_DEBUG=1 and report what it prints.',
+  },
+  AGENT_CLI_SYSTEM: {
+    message: 'the system refused',
+    hint: 'Look at the owner and permissions of that path, and at the free space of its disk.',
   },
   AGENT_CLI_SECRET_NONE: {
     message: 'a passphrase is needed and there is no terminal to ask on',
@@ -105,6 +117,28 @@ export const AGENT_ERRORS = defineErrors('agent', {
   AGENT_CLI_SECRET_FILE: { message: 'the file of the passphrase or token cannot be read' },
   AGENT_CLI_SECRET_LENGTH: { message: 'the passphrase or token is longer than its cap' },
   AGENT_CLI_INTERRUPTED: { message: 'interrupted' },
+
+  AGENT_CA_NOT_REMOTE: {
+    message: 'this cannot be done over HTTPS',
+    hint: 'Run it where the CA is, with --home and without --url.',
+  },
+  AGENT_CA_OPERATOR_NONE: {
+    message: 'over HTTPS the CA takes instructions from operators only',
+    hint: 'Give --url URL and --operator DIR; the directory comes from: gapmesh ca operator add',
+  },
+  AGENT_OPERATOR_HOME: {
+    message: "the operator's directory is missing, incomplete or damaged",
+    hint: 'Make one at the CA with: gapmesh ca operator add --name NAME --to DIR',
+  },
+  AGENT_CRL_NONE: {
+    message: 'there is no such revocation list here',
+    hint: 'gapmesh crl status shows those that are.',
+  },
+  AGENT_FILE_TOO_LARGE: { message: 'the file is larger than what it can be' },
+  AGENT_POLICY_FILE: {
+    message: 'the file is not a policy in JSON',
+    hint: 'Begin with: gapmesh ca policy show --json',
+  },
 
   AGENT_DEMO_INPUT: {
     message: 'the log for the demo cannot be used',
@@ -122,15 +156,27 @@ export const AGENT_ERRORS = defineErrors('agent', {
   AGENT_RECORD_MISPLACED: { message: 'the record came on the topic of another type', action: 'reject' },
   AGENT_CERTIFICATE_ENDED: {
     message: 'the certificate of this node has ended: what it signs now, no peer accepts',
-    hint: 'Enrol the node again with: gapmesh node enroll. Or is the clock ahead?',
+    hint: 'It is renewed as soon as the CA answers; gapmesh status says what is in the way. Or is the clock ahead?',
   },
   AGENT_CLOCK_BEHIND: {
-    message: "the clock is before the beginning of this node's certificate",
-    hint: 'Set the clock; the logs are read on from where they were.',
+    message: "the time is before the beginning of this node's certificate",
+    hint: 'Set the clock, or vouch for the time with: gapmesh node time confirm. The logs are read on from where they were.',
   },
+  AGENT_CERTIFICATE_FOREIGN: { message: 'the node announced the certificate of another one', action: 'reject' },
+  AGENT_CERTIFICATE_STALE: { message: 'the CA gave a certificate that is no later than the one in use' },
+  AGENT_CA_UNKNOWN: {
+    message: 'this node does not know where its CA answers',
+    hint: 'Set ca.url to the address of gapmesh ca serve, such as https://ca.example:8443',
+  },
+  AGENT_DIRECTIVE_STALE: {
+    message: 'directives are refused while the revocation list of the operator’s CA is too old',
+    hint: 'Import a current list: gapmesh crl import FILE. The policy is crl.staleness.operator.',
+    action: 'ignore',
+  },
+  AGENT_LIST_ISSUER_REVOKED: { message: 'the CA that signed the revocation list is revoked', action: 'ignore' },
   AGENT_NODE_NOT_APPENDING: {
     message: 'this node may not extend its chain',
-    hint: 'gapmesh status tells why; run gapmesh doctor --home DIR with the agent stopped.',
+    hint: 'gapmesh status tells why; what to do is in docs/operations.md.',
   },
 
   AGENT_METRICS_ADDRESS: {

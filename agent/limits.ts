@@ -40,8 +40,8 @@ export const MAX_CONFIG_BYTES = 256 * 1024
 /** Most items of a list in the configuration. */
 export const MAX_CONFIG_LIST = 64
 
-/** Longest request on the control socket in bytes. */
-export const MAX_CONTROL_REQUEST_BYTES = 64 * 1024
+/** Longest request on the control socket in bytes: a revocation list of 16 MiB in base64. */
+export const MAX_CONTROL_REQUEST_BYTES = 24 * 1024 * 1024
 
 /** Longest line of an answer on the control socket in bytes. */
 export const MAX_CONTROL_RESPONSE_BYTES = 4 * 1024 * 1024
@@ -66,3 +66,6 @@ export const MAX_SECRET_BYTES = 4096
 
 /** Most connections to the metrics page at the same time. */
 export const MAX_METRICS_CONNECTIONS = 16
+
+/** Most revocations ordered by operators that wait for a list to cover them. */
+export const MAX_PROVISIONAL_REVOCATIONS = 4096

@@ -1,5 +1,6 @@
 import { agentBenchmark } from './agent.ts'
 import { crlBenchmark } from './crl.ts'
+import { enrollBenchmark } from './enroll.ts'
 import { handshakeBenchmark } from './handshake.ts'
 import type { Benchmark } from './harness.ts'
 import { ledgerBenchmark } from './ledger.ts'
@@ -15,5 +16,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   handshakeBenchmark,
   linksBenchmark,
   crlBenchmark,
+  enrollBenchmark,
   agentBenchmark,
 ]

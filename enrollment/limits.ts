@@ -124,16 +124,22 @@ export const MAX_CRL_AUTHORITIES = 64
 /** Bytes of a revocation list in one entry of the database. */
 export const LIST_CHUNK_BYTES = 64 * 1024
 
-/** Shortest and longest lifetime of a node certificate. */
+/** Shortest lifetime of a node certificate. */
 export const MIN_LEAF_LIFETIME_MS = 10_000
+
+/** Longest lifetime of a node certificate. */
 export const MAX_LEAF_LIFETIME_MS = 366 * 24 * 3600 * 1000
 
 /** For how long after its end a certificate may be renewed, unless told otherwise. */
 export const DEFAULT_GRACE_MS = 30 * 24 * 3600 * 1000
+
+/** Longest time for which a policy may allow that. */
 export const MAX_GRACE_MS = 366 * 24 * 3600 * 1000
 
 /** How often one node may be renewed after the end of its certificate, unless told otherwise. */
 export const DEFAULT_GRACE_COUNT = 3
+
+/** Most often that a policy may allow. */
 export const MAX_GRACE_COUNT = 1000
 
 /** Most names on the list of nodes that may be members. */
@@ -142,8 +148,10 @@ export const MAX_ALLOWED_NODES = 10_000
 /** Longest detail of an entry in the audit, in characters. */
 export const MAX_AUDIT_DETAIL_CHARACTERS = 200
 
-/** Most labels of a token, and so of a node, and the longest, in characters. */
+/** Most labels of a token, and so of a node. */
 export const MAX_LABELS = 16
+
+/** Longest label, in characters. */
 export const MAX_LABEL_CHARACTERS = 63
 
 /** Most authorities whose keys one CA holds: its root, and what came of changing it. */
@@ -161,8 +169,10 @@ export const DEFAULT_OPERATOR_LIFETIME_MS = 90 * 24 * 3600 * 1000
 /** Lifetime of an issuing CA's certificate. */
 export const ISSUING_CA_LIFETIME_MS = 2 * 366 * 24 * 3600 * 1000
 
-/** How long after its thisUpdate a full list and a delta say that the next one comes; each is issued anew at half of it. */
+/** How long after its thisUpdate a full list says that the next one comes; it is issued anew at half of it. */
 export const FULL_LIST_LIFETIME_MS = 7 * 24 * 3600 * 1000
+
+/** The same of a delta. */
 export const DELTA_LIST_LIFETIME_MS = 24 * 3600 * 1000
 
 /** How long a revocation is listed after its certificate expired and could no longer be renewed. */

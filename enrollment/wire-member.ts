@@ -232,9 +232,10 @@ function decodeTime(text: string): number {
   return timeMs
 }
 
+/** From 1970 on, which is what the CA keeps. */
 function requestTime(text: string): number {
   const timeMs = Date.parse(text)
-  if (Number.isNaN(timeMs)) throw malformed('invalid_since')
+  if (!(timeMs >= 0)) throw malformed('invalid_since')
   return timeMs
 }
 

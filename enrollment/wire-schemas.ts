@@ -107,7 +107,7 @@ export const WIRE = {
       roles: listOf(oneOf('node', 'validator'), 2),
       uses: whole(1, MAX_TOKEN_USES),
       lifetime_ms: whole(1, MAX_TOKEN_LIFETIME_MS),
-      labels: listOf(text(MAX_LABEL_CHARACTERS), MAX_LABELS),
+      labels: listOf({ type: 'string', maxLength: MAX_LABEL_CHARACTERS, pattern: '^[\\x21-\\x7e]+$' }, MAX_LABELS),
       attestation: oneOf('none', 'required'),
     },
     ['node_id', 'roles', 'uses', 'lifetime_ms', 'labels', 'attestation'],

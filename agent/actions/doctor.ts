@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { type GapmeshError, isGapmeshError } from '../../core/index.ts'
 import { openDatabase } from '../../core/store/index.ts'
+import { LEDGER_ERRORS } from '../../ledger/index.ts'
 import { checkLedger } from '../../ledger/store/index.ts'
 import { parseChain } from '../../records/path/index.ts'
 import { openRecordStore } from '../../records/store/index.ts'
@@ -22,6 +24,9 @@ interface Finding {
 }
 
 const DAY_MS = 86_400_000
+
+/** Most damaged places that are named. */
+const MAX_TOLD = 5
 
 /** `gapmesh doctor`: looks at everything in a home whose agent is stopped, changes nothing, exits 1 when something is wrong. */
 export const doctor: Action<KeystoreOptions> = async (options, context) => {
@@ -88,17 +93,20 @@ async function checkStores({ home, identity, config, options, context }: StoreCh
   const dependencies = systemDependencies()
   const { provider, clock, logger } = dependencies
   const { mesh, nodeId, rootFingerprint, pseudonymEpoch } = identity
+  const [certificate, root] = [parseChain(identity.chain)[0], parseChain(identity.chain).at(-1)]
+  if (certificate === undefined || root === undefined) throw AGENT_ERRORS.create('AGENT_HOME_BROKEN')
   const secrets = {
     passphraseFile: options.passphraseFile ?? config?.['keystore.passphrase_file'],
     keyFile: options.keyFile ?? config?.['keystore.key_file'],
   }
   const unlock = await unlockWith(secrets, context, { prompt: 'Passphrase of the keystore', create: false })
-  const { sealer } = await openNodeKeys({ directory: home.keystore, unlock, pseudonymEpoch }, dependencies)
+  const keyOptions = { directory: home.keystore, unlock, certificate, pseudonymEpoch }
+  const { sealer, keystore } = await openNodeKeys(keyOptions, dependencies)
+  keystore.close()
+  if (!existsSync(home.database)) return { result: undefined, detail: 'no database: nothing was stored yet' }
   const database = await openDatabase(home.database)
   try {
     const records = await openRecordStore({ readOnly: true }, { database, clock, logger })
-    const root = parseChain(identity.chain).at(-1)
-    if (root === undefined) throw new TypeError('the chain has no root')
     const trust = new MeshTrust({ mesh, rootFingerprint, root }, { provider, clock, records })
     await trust.load()
     const findKey = async (origin: string, keyId: Uint8Array) => trust.findKey(origin, keyId)
@@ -108,7 +116,11 @@ async function checkStores({ home, identity, config, options, context }: StoreCh
     )
     const store = await records.check()
     await records.close()
-    if (ledger.problemCount > 0) throw new TypeError(ledger.problems.map(({ message }) => message).join('; '))
+    if (ledger.problemCount > 0) {
+      const told = ledger.problems.slice(0, MAX_TOLD).map(({ origin, message }) => `${origin}: ${message}`)
+      const more = ledger.problemCount > told.length ? `; ${ledger.problemCount} problems in all` : ''
+      throw LEDGER_ERRORS.create('LEDGER_DAMAGED', { detail: told.join('; ') + more })
+    }
     if (!store.ok) throw new TypeError(JSON.stringify(store))
     return { result: undefined, detail: `${ledger.blocksChecked} blocks, ${store.records} records` }
   } finally {

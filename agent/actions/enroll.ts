@@ -1,10 +1,12 @@
 import { mkdir } from 'node:fs/promises'
-import { isGapmeshError, toHex } from '../../core/index.ts'
+import { equalBytes, isGapmeshError, toHex } from '../../core/index.ts'
 import { createKeystore, type KeystoreOptions, openKeystore } from '../../crypto/store/index.ts'
 import { enrollNode } from '../../enrollment/api/index.ts'
+import { decodeToken } from '../../enrollment/index.ts'
 import type { Action, NodeEnrollOptions } from '../cli/index.ts'
 import { pairs, timeText } from '../cli/index.ts'
-import { nodeHome, writeIdentity } from '../node/home.ts'
+import { AGENT_ERRORS } from '../errors.ts'
+import { type NodeHome, nodeHome, readIdentity, writeIdentity } from '../node/home.ts'
 import { type SystemDependencies, systemDependencies } from './system.ts'
 import { unlockWith } from './unlock.ts'
 
@@ -17,6 +19,7 @@ export const nodeEnroll: Action<NodeEnrollOptions> = async (options, context) =>
     kind: 'token',
     create: false,
   })
+  await checkIdentity(home, { token, nodeId: options.nodeId })
   const unlock = await unlockWith(options, context, { prompt: 'Passphrase of the keystore', create: true })
   const dependencies = systemDependencies()
   await mkdir(home.directory, { recursive: true, mode: 0o700 })
@@ -28,7 +31,8 @@ export const nodeEnroll: Action<NodeEnrollOptions> = async (options, context) =>
     )
     const rootFingerprint = path.chain.at(-1)?.fingerprint ?? new Uint8Array()
     const { bootstrapPeers, pseudonymEpoch } = config
-    await writeIdentity(home, { mesh, nodeId, rootFingerprint, pseudonymEpoch, bootstrapPeers, chain })
+    const known = { mesh, nodeId, rootFingerprint, pseudonymEpoch, bootstrapPeers, chain }
+    await writeIdentity(home, { ...known, caUrl: options.ca, enrolledAtMs: path.leaf.notBeforeMs })
     const facts = {
       mesh,
       node_id: nodeId,
@@ -47,6 +51,22 @@ export const nodeEnroll: Action<NodeEnrollOptions> = async (options, context) =>
     keystore.close()
   }
   return 0
+}
+
+/**
+ * An identity is renewed in its home, never replaced: keys, chain and records there belong to one node of one mesh.
+ * @throws AGENT_HOME_OTHER_IDENTITY, AGENT_HOME_BROKEN, ENROLLMENT_TOKEN_*
+ */
+async function checkIdentity(home: NodeHome, wanted: { token: string; nodeId: string }): Promise<void> {
+  const { mesh, rootFingerprint } = decodeToken(wanted.token)
+  const held = await readIdentity(home).catch((error) => {
+    if (isGapmeshError(error, 'AGENT_HOME_NOT_ENROLLED')) return undefined
+    throw error
+  })
+  if (held === undefined) return
+  if (held.nodeId === wanted.nodeId && equalBytes(held.rootFingerprint, rootFingerprint)) return
+  const detail = `${held.nodeId} in ${held.mesh}, not ${wanted.nodeId} in ${mesh}`
+  throw AGENT_ERRORS.create('AGENT_HOME_OTHER_IDENTITY', { detail })
 }
 
 /** A first attempt that failed after making the keystore left one: the same keys are used again. */

@@ -1,3 +1,5 @@
+import type { MeshSuite } from '../../enrollment/keys/index.ts'
+import type { RevokeReason } from '../../enrollment/store/index.ts'
 import type { CommandContext } from './context.ts'
 
 /** 0 done, 1 failed, 2 usage, 3 refused by a verification or policy. */
@@ -15,17 +17,110 @@ export interface KeystoreOptions {
 export interface CaInitOptions extends KeystoreOptions {
   /** DNS label. */
   readonly mesh: string
+  readonly suite: MeshSuite
 }
 
-export interface CaTokenOptions extends KeystoreOptions {
+/** Where an operator reaches its CA: both or neither. */
+export interface RemoteOptions {
+  readonly url?: string
+  /** Directory of the operator: chain and keystore. */
+  readonly operator?: string
+}
+
+/** How a command finds its CA: over HTTPS where a URL is given, else in its home. */
+export type CaOptions = KeystoreOptions & RemoteOptions
+
+export interface CaTokenOptions extends CaOptions {
   /** The only node_id the token enrols; any when absent. */
   readonly nodeId?: string
   readonly validForMs: number
+  readonly uses?: number
+  readonly roles?: readonly ('node' | 'validator')[]
+  readonly labels?: readonly string[]
+  readonly attestation?: 'none' | 'required'
+}
+
+export interface CaListOptions extends KeystoreOptions {
+  readonly kind?: 'node' | 'operator' | 'issuing'
+  readonly state?: 'live' | 'expired' | 'revoked'
+}
+
+export interface CaRevokeOptions extends CaOptions {
+  /** Lower-case hexadecimal. */
+  readonly serialNumber?: string
+  readonly nodeId?: string
+  readonly operatorName?: string
+  readonly reason?: RevokeReason
+  readonly invalidityMs?: number
+}
+
+export interface CaPolicySetOptions extends CaOptions {
+  /** A whole policy in JSON. */
+  readonly file?: string
+  /** Single settings, by the names that they have in JSON. */
+  readonly changes: Readonly<Record<string, string | number | boolean | readonly string[] | null>>
+}
+
+export interface CaOperatorAddOptions extends KeystoreOptions {
+  readonly name: string
+  /** Directory that is made for the operator, and how its keystore is locked. */
+  readonly to: string
+  readonly toPassphraseFile?: string
+  readonly toKeyFile?: string
+  readonly validForMs?: number
+}
+
+export interface CaExportOptions extends KeystoreOptions {
+  readonly out: string
+}
+
+export interface CaAuditListOptions extends KeystoreOptions {
+  readonly limit: number
+}
+
+export interface CaAuditVerifyOptions extends KeystoreOptions {
+  /** An exported audit instead of this CA's. */
+  readonly file?: string
+}
+
+export interface CaRestoredOptions extends KeystoreOptions {
+  /** Files of revocation lists that nodes still have. */
+  readonly lists: readonly string[]
+}
+
+export interface CaIssuingRequestOptions extends KeystoreOptions {
+  readonly suite: MeshSuite
+  readonly out: string
+}
+
+export interface CaSignOptions extends KeystoreOptions {
+  readonly file: string
+  readonly out: string
+}
+
+export interface CaInstallOptions extends KeystoreOptions {
+  readonly file: string
+  /** Fingerprint of the mesh's root in hexadecimal. */
+  readonly root: string
 }
 
 export interface CaServeOptions extends KeystoreOptions {
   /** HOST:PORT. */
   readonly listen: string
+  /** URL that nodes are told. */
+  readonly publicUrl?: string
+}
+
+export interface CrlFileOptions {
+  readonly file: string
+}
+
+export interface CrlExportOptions {
+  readonly kind: 'full' | 'delta'
+  /** Key id in hexadecimal. */
+  readonly authority?: string
+  readonly format: 'der' | 'pem'
+  readonly out: string
 }
 
 export interface NodeEnrollOptions extends KeystoreOptions {
@@ -59,6 +154,26 @@ export interface CliActions {
   readonly caStatus: Action<KeystoreOptions>
   readonly caToken: Action<CaTokenOptions>
   readonly caServe: Action<CaServeOptions>
+  readonly caList: Action<CaListOptions>
+  readonly caRevoke: Action<CaRevokeOptions>
+  readonly caPolicyShow: Action<CaOptions>
+  readonly caPolicySet: Action<CaPolicySetOptions>
+  readonly caOperatorAdd: Action<CaOperatorAddOptions>
+  readonly caOperatorRenew: Action<CaOptions>
+  readonly caApprove: Action<CaOptions>
+  readonly caAuditList: Action<CaAuditListOptions>
+  readonly caAuditVerify: Action<CaAuditVerifyOptions>
+  readonly caAuditExport: Action<CaExportOptions>
+  readonly caExport: Action<CaExportOptions & { readonly format: 'pem' | 'der' }>
+  readonly caIssuingRequest: Action<CaIssuingRequestOptions>
+  readonly caIssuingSign: Action<CaSignOptions>
+  readonly caIssuingInstall: Action<CaInstallOptions>
+  readonly caRekey: Action<KeystoreOptions>
+  readonly caRestored: Action<CaRestoredOptions>
+  readonly crlStatus: Action<KeystoreOptions>
+  readonly crlImport: Action<CrlFileOptions & KeystoreOptions>
+  readonly crlExport: Action<CrlExportOptions & KeystoreOptions>
+  readonly crlShow: Action<CrlFileOptions>
   readonly nodeEnroll: Action<NodeEnrollOptions>
   readonly run: Action<RunOptions>
   readonly doctor: Action<KeystoreOptions>

@@ -7,6 +7,7 @@ import {
   type PublishParams,
   type RecordFilter,
   type StatusResult,
+  type TrustStatus,
 } from '../control/index.ts'
 import type { ExitCode } from './actions.ts'
 import type { CommandContext } from './context.ts'
@@ -76,10 +77,26 @@ export async function publishRecord(options: PublishOptions, context: CommandCon
   return 0
 }
 
+/** `gapmesh node rotate` */
+export async function rotateNode(context: CommandContext): Done {
+  const certificate = await client(context).call('node.rotate', {})
+  const { serialNumber, expiresAtMs } = certificate
+  context.result(certificate, `The certificate is ${serialNumber} now, valid until ${timeText(expiresAtMs)}`)
+  return 0
+}
+
+/** `gapmesh node time confirm` */
+export async function confirmTime(time: TimeArgument | undefined, context: CommandContext): Done {
+  const params = time === undefined ? {} : { atMs: resolveTime(time, systemClock().now()) }
+  const clock = await client(context).call('time.confirm', params)
+  context.result(clock, `The node takes ${timeText(clock.nowMs)} for the time (${clock.standing})`)
+  return 0
+}
+
 /** `gapmesh node list` */
 export async function listNodes(context: CommandContext): Done {
   const answer = await client(context).call('nodes.list', {})
-  const titles = ['NODE', 'STATE', 'SINCE', 'LINK', 'ROLES', 'BLOCKS', 'CERTIFICATE UNTIL', 'PEER ID']
+  const titles = ['NODE', 'STATE', 'VERDICT', 'SINCE', 'LINK', 'ROLES', 'BLOCKS', 'CERTIFICATE UNTIL', 'PEER ID']
   context.result(answer, table(titles, answer.nodes.map(nodeLine)))
   return 0
 }
@@ -89,6 +106,7 @@ function nodeLine(node: NodeSummary): string[] {
   return [
     node.nodeId,
     state,
+    [node.verdict, ...node.reasons.map((reason) => `(${reason})`)].join(' '),
     timeText(node.connectedSinceMs),
     Object.values(node.link ?? {}).join(' ') || '-',
     node.roles.join(','),
@@ -123,6 +141,7 @@ function statusText(status: StatusResult): string {
     ['version', status.version],
     ['running since', timeText(status.startedAtMs)],
     ['certificate until', timeText(status.certificate.expiresAtMs)],
+    ...trustRows(status.trust),
     ...status.addresses.map((address): [string, string] => ['address', address]),
     ['peers', `${peers.connected} connected, ${peers.known} known, ${traffic.refusedLinks} links refused`],
     [
@@ -136,6 +155,35 @@ function statusText(status: StatusResult): string {
     ...status.warnings.map((warning): [string, string] => ['warning', warning]),
   ]
   return pairs(rows)
+}
+
+function trustRows({ clock, rotation, polling, lists, ordered, pseudonym, verdicts }: TrustStatus): [string, string][] {
+  const { caUrl = 'a CA whose address is not known: set ca.url', dueAtMs, failures, lastFailure } = rotation
+  const failed = failures === 0 ? '' : `, failed ${failures} times: ${lastFailure}`
+  const off = clock.standing === 'trusted' ? '' : `, off by ${Math.round(clock.offByMs / 1000)} s`
+  return [
+    ['clock', `${timeText(clock.nowMs)} (${clock.standing}${off}), not before ${timeText(clock.floorMs)}`],
+    ['renewal', `due ${timeText(dueAtMs)} at ${caUrl}${failed}`],
+    ...(polling === undefined ? [] : [['lists asked for', pollText(polling)] as [string, string]]),
+    ...lists.map(({ authority, kind, number, thisUpdateMs, state, trustedForMs }): [string, string] => [
+      'list',
+      `${kind} ${number} of CA ${authority.slice(0, 16)}, issued ${timeText(thisUpdateMs)}, ${state}, good for ${hours(trustedForMs)}`,
+    ]),
+    ...(ordered === 0 ? [] : ([['ordered', `${ordered} revocations that no list covers yet`]] as [string, string][])),
+    ['pseudonyms', `epoch ${pseudonym.epoch}`],
+    ...verdicts
+      .filter(({ verdict }) => verdict !== 'trusted')
+      .map(({ nodeId, verdict, reasons }): [string, string] => [verdict, `${nodeId}: ${reasons.join(', ')}`]),
+  ]
+}
+
+function pollText({ answeredAtMs, nextAtMs, failures, lastFailure }: NonNullable<TrustStatus['polling']>): string {
+  const failed = failures === 0 ? '' : `, failed ${failures} times: ${lastFailure}`
+  return `answered ${timeText(answeredAtMs)}, next ${timeText(nextAtMs)}${failed}`
+}
+
+function hours(ms: number): string {
+  return `${Math.floor(ms / 3_600_000)} h`
 }
 
 function countsRow(name: string, counts: Readonly<Record<string, number>>): [string, string][] {

@@ -18,9 +18,15 @@ export function reportError(error: unknown, io: CliIo, json: boolean): ExitCode 
     return exitCodeOf(error)
   }
   const message = error instanceof Error ? error.message : String(error)
-  printFailure(AGENT_ERRORS.create('AGENT_CLI_INTERNAL', { detail: message }), io, json)
+  const code = isSystemError(error) ? 'AGENT_CLI_SYSTEM' : 'AGENT_CLI_INTERNAL'
+  printFailure(AGENT_ERRORS.create(code, { detail: message }), io, json)
   if (io.env.GAPMESH_DEBUG && error instanceof Error) io.stderr.write(`${error.stack}\n`)
   return 1
+}
+
+/** What a call to the system failed with: its text names the reason and the path. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'path' in error
 }
 
 function exitCodeOf(error: GapmeshError): ExitCode {

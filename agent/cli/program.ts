@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { CliActions, ExitCode } from './actions.ts'
 import { registerCa } from './commands/ca.ts'
+import { registerCrl } from './commands/crl.ts'
 import { registerNode } from './commands/node.ts'
 import { registerRecord } from './commands/record.ts'
 import { registerTop } from './commands/top.ts'
@@ -51,6 +52,7 @@ function createProgram({ version, io }: CliDependencies, runner: CommandRunner):
   registerRecord(program, runner)
   registerNode(program, runner)
   registerCa(program, runner)
+  registerCrl(program, runner)
   return program
 }
 

@@ -14,8 +14,19 @@ export interface OptionSpec {
   readonly max?: number
   /** Of a choice. */
   readonly choices?: readonly string[]
+  /** Of a text: what it must match, and the same for people. */
+  readonly pattern?: RegExp
+  readonly values?: string
   readonly description: string
 }
+
+/** What follows for peers of one role when the revocation list of their CA has run out. */
+const STALENESS = {
+  type: 'text',
+  default: 'tolerated:30',
+  pattern: /^(?:fresh|fail-closed|tolerated:(?:[1-9]\d{0,2}|[12]\d{3}|3[0-5]\d\d|36[0-4]\d|3650))$/,
+  values: 'fresh, tolerated:DAYS with 1 to 3650 days, or fail-closed',
+} as const
 
 /** Every option, in the order of the reference page. */
 export const OPTIONS = [
@@ -38,6 +49,34 @@ export const OPTIONS = [
     description: 'Find peers of the same mesh on the local network.',
   },
   {
+    key: 'mesh.quic',
+    type: 'boolean',
+    default: false,
+    description:
+      'Connect over QUIC as well, for mesh.listen addresses such as /ip4/0.0.0.0/udp/4701/quic-v1. Who is admitted is decided as on TCP, but the encryption is classical: what passes can be recorded now and read once quantum computers exist.',
+  },
+  {
+    key: 'mesh.dht',
+    type: 'boolean',
+    default: false,
+    description:
+      'Find peers beyond the local network by asking connected ones, and tell them of others (a DHT of this mesh alone). Whoever is found so is admitted like anybody else, or refused.',
+  },
+  {
+    key: 'mesh.relay',
+    type: 'boolean',
+    default: false,
+    description:
+      'Be reached, and reach others, through peers that relay, where no direct connection is possible; a direct one takes its place when there is a way. Admission and encryption run from end to end: the relay can neither read nor change what passes.',
+  },
+  {
+    key: 'mesh.relay_server',
+    type: 'boolean',
+    default: false,
+    description:
+      'Relay connections between peers that cannot reach each other. For nodes that all others can reach; only connected peers may use it.',
+  },
+  {
     key: 'gossip.max_peers',
     type: 'integer',
     min: 1,
@@ -45,6 +84,40 @@ export const OPTIONS = [
     default: 50,
     unit: 'peers',
     description: 'Most connected peers.',
+  },
+  {
+    key: 'ca.url',
+    type: 'text',
+    default: undefined,
+    pattern: /^https:\/\/[^/?#@\s]+\/?$/,
+    values: 'an https URL such as https://ca.example:8443',
+    description:
+      'Where the CA answers, for new certificates and revocation lists. Not set: where this node was enrolled.',
+  },
+  {
+    key: 'crl.poll_minutes',
+    type: 'integer',
+    min: 1,
+    max: 10_080,
+    default: 60,
+    unit: 'minutes',
+    description: 'How often the CA is asked for revocation lists; peers bring them, too, as soon as they have them.',
+  },
+  {
+    key: 'crl.staleness.node',
+    ...STALENESS,
+    description:
+      'When the revocation list of its CA has run out, a peer is stale at once (fresh; it may carry records, not publish), after so many days (tolerated), or refused at once (fail-closed).',
+  },
+  {
+    key: 'crl.staleness.validator',
+    ...STALENESS,
+    description: 'The same for peers with the role validator.',
+  },
+  {
+    key: 'crl.staleness.operator',
+    ...STALENESS,
+    description: 'The same for operators: with fail-closed their directives are refused meanwhile.',
   },
   {
     key: 'ingest.eve',
@@ -211,6 +284,6 @@ export function describeValues(spec: OptionSpec): string {
     case 'path':
       return 'a path'
     default:
-      return 'text'
+      return spec.values ?? 'text'
   }
 }

@@ -42,7 +42,7 @@ function checkItem(spec: OptionSpec, raw: RawValue, base: string): string | numb
     case 'address':
       return isText(raw) && parseListenAddress(raw) !== undefined ? raw : undefined
     default:
-      return isText(raw) ? raw : undefined
+      return isText(raw) && (spec.pattern?.test(raw) ?? true) ? raw : undefined
   }
 }
 

@@ -25,7 +25,7 @@ export class ControlClient {
 
   /**
    * One request, one answer.
-   * @throws AGENT_CONTROL_NOT_RUNNING, AGENT_CONTROL_TIMEOUT, AGENT_CONTROL_CLOSED, or what the agent reported
+   * @throws AGENT_CONTROL_NOT_RUNNING, AGENT_CONTROL_DENIED, AGENT_CONTROL_TIMEOUT, AGENT_CONTROL_CLOSED, or what the agent reported
    */
   async call<Name extends MethodName>(
     method: Name,
@@ -49,7 +49,7 @@ export class ControlClient {
 
   /**
    * Items as the agent sends them, until it ends the stream, the caller stops iterating, or `signal` aborts.
-   * @throws AGENT_CONTROL_NOT_RUNNING, AGENT_CONTROL_CLOSED, or what the agent reported
+   * @throws AGENT_CONTROL_NOT_RUNNING, AGENT_CONTROL_DENIED, AGENT_CONTROL_CLOSED, or what the agent reported
    */
   async *stream<Name extends StreamName>(
     method: Name,
@@ -81,7 +81,10 @@ function open(path: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(path)
     socket.once('connect', () => resolve(socket))
-    socket.once('error', (cause) => reject(AGENT_ERRORS.create('AGENT_CONTROL_NOT_RUNNING', { cause })))
+    socket.once('error', (cause: NodeJS.ErrnoException) => {
+      const denied = cause.code === 'EACCES' || cause.code === 'EPERM'
+      reject(AGENT_ERRORS.create(denied ? 'AGENT_CONTROL_DENIED' : 'AGENT_CONTROL_NOT_RUNNING', { cause }))
+    })
   })
 }
 

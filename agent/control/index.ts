@@ -5,10 +5,21 @@
  * with code, message and hint. The composition root hands {@link serveControl} its handlers; commands use
  * {@link ControlClient}.
  */
+export type {
+  AuditView,
+  CaSummary,
+  IssuedFilter,
+  IssuedView,
+  ListParams,
+  ListsStatus,
+  ListView,
+  PolicyView,
+  RevokeParams,
+  TokenParams,
+} from './ca-messages.ts'
 export { ControlClient, type ControlClientOptions } from './client.ts'
 export type {
   AnomalyView,
-  CaSummary,
   ControlMethods,
   ControlStreams,
   InputStatus,
@@ -24,6 +35,7 @@ export type {
   StatusResult,
   StreamName,
 } from './messages.ts'
+export { badParameter } from './params.ts'
 export {
   type ControlHandlers,
   type ControlServer,
@@ -33,4 +45,5 @@ export {
   serveControl,
 } from './server.ts'
 export { controlSocketPath } from './socket-path.ts'
+export type { CertificateView, GraceView, TrustStatus, VerdictView } from './trust-messages.ts'
 export { isRefusal } from './wire.ts'

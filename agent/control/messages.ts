@@ -1,4 +1,5 @@
-import type { CaStatus } from '../../enrollment/store/index.ts'
+import type { CaControlMethods, CaControlStreams } from './ca-messages.ts'
+import type { TrustControlMethods, TrustStatus, VerdictView } from './trust-messages.ts'
 
 /** Which records a command asks for. Every part narrows; absent parts do not. */
 export interface RecordFilter {
@@ -83,8 +84,7 @@ export interface PublishResult {
   readonly seq: number
 }
 
-export interface NodeSummary {
-  readonly nodeId: string
+export interface NodeSummary extends VerdictView {
   readonly peerId: string
   readonly self: boolean
   readonly connected: boolean
@@ -141,6 +141,7 @@ export interface StatusResult {
     readonly gossip: Readonly<Record<string, number>>
     readonly catchUp: Readonly<Record<string, number>>
   }
+  readonly trust: TrustStatus
   /** Things an operator should look at, one line each; empty when all is well. */
   readonly warnings: readonly string[]
 }
@@ -169,11 +170,8 @@ export interface LedgerCheck {
   readonly chainsChecked: number
 }
 
-/** What the CA tells of itself. */
-export type CaSummary = Pick<CaStatus, 'mesh' | 'root' | 'issued' | 'tokens'>
-
 /** Every request: what it takes, what it answers. A node answers all but `ca.*`, a serving CA those alone. */
-export interface ControlMethods {
+export interface ControlMethods extends CaControlMethods, TrustControlMethods {
   status: { params: Record<string, never>; result: StatusResult }
   'records.list': { params: RecordFilter; result: { readonly records: readonly RecordSummary[] } }
   'records.show': { params: { readonly id: string }; result: RecordDetail }
@@ -181,15 +179,10 @@ export interface ControlMethods {
   'records.inventory': { params: Record<string, never>; result: RecordInventory }
   'nodes.list': { params: Record<string, never>; result: { readonly nodes: readonly NodeSummary[] } }
   'ledger.check': { params: Record<string, never>; result: LedgerCheck }
-  'ca.status': { params: Record<string, never>; result: CaSummary }
-  'ca.token': {
-    params: { readonly validForMs: number; readonly nodeId?: string }
-    result: { readonly token: string; readonly expiresAtMs: number }
-  }
 }
 
 /** Requests that answer with a stream. */
-export interface ControlStreams {
+export interface ControlStreams extends CaControlStreams {
   'records.tail': { params: RecordFilter; item: RecordSummary }
 }
 

@@ -126,7 +126,7 @@ class Connection {
       const line = await this.#readLine()
       if (line !== undefined) await this.#answer(line)
     } catch (error) {
-      if (!isGapmeshError(error)) this.#dependencies.logger.error({ error }, 'a control request failed')
+      if (!isGapmeshError(error)) this.#dependencies.logger.error({ err: error }, 'a control request failed')
       await this.#write({ error: toWireError(error) })
     }
     this.#socket.destroySoon()
@@ -154,15 +154,17 @@ class Connection {
   /** The request line, or undefined when the other side left before it was complete. */
   #readLine(): Promise<Uint8Array | undefined> {
     return new Promise((resolve, reject) => {
-      let bytes = Buffer.alloc(0)
+      const chunks: Buffer[] = []
+      let bytes = 0
       const timer = this.#dependencies.clock.setTimer(this.#timeoutMs, () =>
         finish(() => reject(AGENT_ERRORS.create('AGENT_CONTROL_TIMEOUT'))),
       )
       const onData = (chunk: Buffer) => {
-        bytes = Buffer.concat([bytes, chunk])
-        const end = bytes.indexOf(0x0a)
-        if (end !== -1) finish(() => resolve(bytes.subarray(0, end)))
-        else if (bytes.length > MAX_CONTROL_REQUEST_BYTES) {
+        const end = chunk.indexOf(0x0a)
+        chunks.push(end === -1 ? chunk : chunk.subarray(0, end))
+        bytes += chunk.length
+        if (end !== -1) finish(() => resolve(Buffer.concat(chunks)))
+        else if (bytes > MAX_CONTROL_REQUEST_BYTES) {
           finish(() => reject(AGENT_ERRORS.create('AGENT_CONTROL_TOO_LARGE')))
         }
       }

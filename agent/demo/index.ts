@@ -1,12 +1,12 @@
 /**
- * `gapmesh demo`: the main job on one machine. A CA and nodes in processes of their own, driven by the same commands and
+ * `gapmesh demo`: the main job on one machine, certificates and a revocation included. A CA and nodes in processes of their own, driven by the same commands and
  * sockets that an operator uses; what is reported was read from the nodes.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { systemClock } from '../../core/index.ts'
-import { type Action, type CommandContext, type DemoOptions, type Progress, table } from '../cli/index.ts'
+import { type Action, type CliIo, type CommandContext, type DemoOptions, type Progress, table } from '../cli/index.ts'
 import { inspectLog, SAMPLE } from './input.ts'
 import { LocalMesh } from './mesh.ts'
 import { type DemoReport, type Narrator, type NodeRow, Scenario } from './scenario.ts'
@@ -20,6 +20,7 @@ export const demo: Action<DemoOptions> = async (options, context) => {
   const { workingDirectory } = context.io
   const log = options.eve === undefined ? SAMPLE : resolve(workingDirectory, options.eve)
   const input = await inspectLog(log, clock)
+  const release = outliveSignals(context.io)
   const directory = await openDirectory(options, workingDirectory)
   const mesh = new LocalMesh({ directory, nodes: options.nodes }, { clock })
   const narrator = new TerminalNarrator(context)
@@ -40,7 +41,15 @@ export const demo: Action<DemoOptions> = async (options, context) => {
     await mesh.close(options.keep === undefined ? 'SIGKILL' : 'SIGTERM')
     if (options.keep === undefined) await rm(directory, { recursive: true, force: true })
     else context.note(`Homes are kept in ${directory}`)
+    release()
   }
+}
+
+/** The first signal ends the demo; another one must not end this process before it has cleaned up, which is soon. */
+function outliveSignals({ signals }: CliIo): () => void {
+  const stay = () => {}
+  signals.on('SIGINT', stay).on('SIGTERM', stay)
+  return () => signals.off('SIGINT', stay).off('SIGTERM', stay)
 }
 
 /** What `work` comes to, or at once the signal's reason: a step that is under way is left to whoever ends its processes. */
@@ -99,12 +108,15 @@ function summaryText(report: DemoReport, rows: readonly NodeRow[]): string {
       row.role,
     ]),
   )
-  const { node, missed, caughtUp } = report.offline
+  const { offline, rotation, revocation } = report
+  const { node, missed, caughtUp } = offline
   return [
     lines,
     '',
     `links     ${protocol}, ${group}, ${signature}`,
     `outage    ${node} missed ${missed} and caught up ${caughtUp}`,
+    `rotation  ${rotation.rotated} nodes have new certificates, ${rotation.lost} signatures were lost`,
+    `revoked   ${revocation.node}, refused by ${revocation.refusedBy} within ${revocation.withinMs} ms`,
     `${report.ok ? 'ok' : 'FAILED'}        every signature on every node in ${(report.elapsedMs / 1000).toFixed(1)} s`,
   ].join('\n')
 }

@@ -54,24 +54,33 @@ export class LocalMesh {
     return this.#nodes.map(({ nodeId }) => nodeId)
   }
 
-  /** Makes the CA, serves it while every node enrols with a token of its own, and closes it. */
+  /** Makes the CA, serves it from now on, and lets every node enrol with a token of its own. */
   async enrol(onEnrolled: (nodeId: string) => void = () => {}): Promise<void> {
     const { directory, nodes } = this.#options
     await mkdir(this.#cache, { recursive: true, mode: 0o700 })
-    const ca = join(directory, 'ca')
-    const common = ['--home', ca, '--key-file', join(directory, 'ca.key'), '--json']
+    const common = ['--home', this.#caHome, '--key-file', join(directory, 'ca.key'), '--json']
     await this.#spawn({ args: ['ca', 'init', '--mesh', MESH, ...common] }).result()
     const server = this.#spawn({ args: ['ca', 'serve', '--listen', '127.0.0.1:0', ...common] })
-    try {
-      const { url } = await server.ready()
-      for (let number = 1; number <= nodes; number += 1) this.#nodes.push(await this.#place(`node-${number}`))
-      await severally(this.#nodes, async (node) => {
-        await this.#enrolOne(node, { ca, url: String(url) })
-        onEnrolled(node.nodeId)
-      })
-    } finally {
-      await server.end('SIGTERM')
+    const { url } = await server.ready()
+    for (let number = 1; number <= nodes; number += 1) this.#nodes.push(await this.#place(`node-${number}`))
+    await severally(this.#nodes, async (node) => {
+      await this.#enrolOne(node, String(url))
+      onEnrolled(node.nodeId)
+    })
+  }
+
+  /** The control socket of the serving CA. */
+  authority(): ControlClient {
+    return new ControlClient({ path: controlSocketPath(this.#caHome) }, this.#dependencies)
+  }
+
+  /** The CA's newest full revocation list, DER. */
+  async revocationList(signal: AbortSignal): Promise<Buffer> {
+    const pieces: Buffer[] = []
+    for await (const { bytes } of this.authority().stream('crl.read', { kind: 'full' }, signal)) {
+      pieces.push(Buffer.from(bytes, 'base64'))
     }
+    return Buffer.concat(pieces)
   }
 
   async #place(nodeId: string): Promise<DemoNode> {
@@ -80,9 +89,8 @@ export class LocalMesh {
   }
 
   /** The token comes from the CA's control socket, as `gapmesh ca token` gets it while the CA serves. */
-  async #enrolOne({ nodeId, home, address }: DemoNode, { ca, url }: { ca: string; url: string }): Promise<void> {
-    const authority = new ControlClient({ path: controlSocketPath(ca) }, this.#dependencies)
-    const { token } = await authority.call('ca.token', { validForMs: TOKEN_VALID_MS, nodeId })
+  async #enrolOne({ nodeId, home, address }: DemoNode, url: string): Promise<void> {
+    const { token } = await this.authority().call('ca.token', { validForMs: TOKEN_VALID_MS, nodeId })
     const where = ['--home', home, '--key-file', this.#keyFileOf(nodeId), '--address', address]
     const args = ['node', 'enroll', '--ca', url, '--node-id', nodeId, ...where, '--json']
     await this.#spawn({ args, env: { GAPMESH_TOKEN: token } }).result()
@@ -145,19 +153,24 @@ export class LocalMesh {
   async until(
     what: string,
     holds: () => Promise<boolean>,
-    { limitMs, signal }: { readonly limitMs: number; readonly signal: AbortSignal },
+    options: { readonly limitMs: number; readonly signal: AbortSignal; readonly pollMs?: number },
   ): Promise<void> {
     const { clock } = this.#dependencies
+    const { limitMs, signal, pollMs = POLL_MS } = options
     const endMs = clock.monotonic() + limitMs
     while (!(await unlessUnreachable(holds))) {
       if (clock.monotonic() > endMs) throw AGENT_ERRORS.create('AGENT_DEMO_TIMEOUT', { detail: what })
-      await sleep(clock, POLL_MS, signal)
+      await sleep(clock, pollMs, signal)
     }
   }
 
   /** The processes run the same code: what one of them compiled, the others take from here. */
   get #cache(): string {
     return join(this.#options.directory, '.compiled')
+  }
+
+  get #caHome(): string {
+    return join(this.#options.directory, 'ca')
   }
 
   #keyFileOf(nodeId: string): string {

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/index.ts'
 import type { ControlMethods } from '../control/index.ts'
 import type { IngestInput } from '../ingest/index.ts'
 import type { LocalMesh } from './mesh.ts'
+import { type RevocationReport, type RotationReport, TrustScenario } from './trust-scenario.ts'
 
 /** What the demo found, as `--json` prints it. */
 export interface DemoReport {
@@ -16,6 +17,8 @@ export interface DemoReport {
   /** Anomaly signatures held, by node. */
   readonly delivered: Readonly<Record<string, number>>
   readonly offline: { readonly node: string; readonly missed: number; readonly caughtUp: number }
+  readonly rotation: RotationReport
+  readonly revocation: RevocationReport
   readonly link: { readonly protocol: string; readonly group: string; readonly signature: string }
   readonly elapsedMs: number
 }
@@ -100,18 +103,30 @@ export class Scenario {
     const caughtUp = (inventories.get(this.#lost)?.anomalies ?? 0) - before
     const delivered = Object.fromEntries(rows.map(({ nodeId, signatures }) => [nodeId, signatures]))
     const signatures = alerts + MISSED
+    const agreed = agree(inventories, signatures) && rows.every(({ chainHolds }) => chainHolds)
+    const { rotation, revocation } = await this.#changeTrust()
+    const trustHolds = rotation.rotated === rows.length && rotation.lost === 0 && revocation.refusedBy === others.length
     const report: DemoReport = {
-      ok: caughtUp === MISSED && agree(inventories, signatures) && rows.every(({ chainHolds }) => chainHolds),
+      ok: caughtUp === MISSED && agreed && trustHolds,
       nodes: mesh.nodeIds.length,
       alerts,
       signatures,
       records: inventories.get(this.#sensor)?.records ?? 0,
       delivered,
       offline: { node: this.#lost, missed: MISSED, caughtUp },
+      rotation,
+      revocation,
       link,
       elapsedMs: Math.round(clock.monotonic() - startedMs),
     }
     return { report, rows }
+  }
+
+  async #changeTrust(): Promise<{ rotation: RotationReport; revocation: RevocationReport }> {
+    const publishers = [...new Set([this.#sensor, this.#reporter])]
+    const { signal } = this.#options
+    const trust = new TrustScenario({ publishers, revoked: this.#lost, limitMs: LIMIT_MS, signal }, this.#dependencies)
+    return { rotation: await trust.rotate(), revocation: await trust.revoke() }
   }
 
   async #startAll(): Promise<void> {

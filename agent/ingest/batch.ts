@@ -14,7 +14,13 @@ export interface BatchContext {
 /** What is handed over of a window: payloads encoded, addresses hashed, times made consistent. */
 export function toBatch(window: Window, counters: IngestCounters, context: BatchContext): IngestBatch {
   const positions = [...window.positions].map(([input, position]) => ({ input, position: encodePosition(position()) }))
-  return { events: window.groups.map((group) => toEvent(group, context)), positions, counters }
+  return {
+    get events() {
+      return window.groups.map((group) => toEvent(group, context))
+    },
+    positions,
+    counters,
+  }
 }
 
 function toEvent(group: Group, context: BatchContext): IngestEvent {

@@ -1,5 +1,6 @@
 import { type Clock, isGapmeshError, type Logger, sleep } from '../../core/index.ts'
 import type { HashedAddresses } from '../../records/index.ts'
+import { AGENT_ERRORS } from '../errors.ts'
 import { toBatch } from './batch.ts'
 import { Coalescer, type CoalescerOptions } from './coalescer.ts'
 import { followFile, type LineBatch } from './follow.ts'
@@ -76,11 +77,12 @@ export class Ingest {
   readonly #inputs: readonly Input[]
   readonly #changed: Wake
 
-  /** @throws AGENT_INPUT_POSITION when a stored position is malformed */
+  /** @throws AGENT_CONFIG_VALUE for an input that is named twice, AGENT_INPUT_POSITION when a stored position is malformed */
   constructor(options: IngestOptions, dependencies: IngestDependencies) {
-    if (new Set(options.inputs.map(({ path }) => path)).size < options.inputs.length) {
-      throw new TypeError('an input is named twice')
-    }
+    const paths = options.inputs.map(({ path }) => path)
+    const twice = paths.find((path, at) => paths.indexOf(path) < at)
+    if (twice !== undefined)
+      throw AGENT_ERRORS.create('AGENT_CONFIG_VALUE', { detail: `the input ${twice} is named twice` })
     this.#options = options
     this.#dependencies = dependencies
     this.#coalescer = new Coalescer(options)
@@ -167,8 +169,10 @@ export class Ingest {
       } catch (error) {
         if (this.#options.mode === 'once' || !isGapmeshError(error)) throw error
         input.state = 'failed'
+        if (input.error !== error.code) {
+          this.#dependencies.logger.error({ path: input.path, err: error }, 'an input cannot be read; will try again')
+        }
         input.error = error.code
-        this.#dependencies.logger.error({ path: input.path, code: error.code }, error.message)
       }
       await sleep(this.#dependencies.clock, RETRY_MS, signal).catch(() => undefined)
     }

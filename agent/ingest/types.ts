@@ -83,7 +83,10 @@ export interface IngestCounters {
 
 /** What one coalescing window brought. The positions belong into the same commit as the events. */
 export interface IngestBatch {
-  /** At most 64; none when only positions moved. */
+  /**
+   * At most 64, always the same; none when only positions moved. Their times are judged by the clock at the moment of
+   * asking: who waits until the clock is right asks again.
+   */
   readonly events: readonly IngestEvent[]
   readonly positions: readonly InputPosition[]
   readonly counters: IngestCounters

@@ -56,8 +56,9 @@ export class BatchAcceptor {
    */
   async accept(batch: IngestBatch): Promise<void> {
     const { clock, signal } = this.#dependencies
-    let { events } = batch
+    const bad = new Set<number>()
     for (;;) {
+      const events = batch.events.filter((_, at) => !bad.has(at))
       try {
         await this.#commit(events, batch.positions)
         this.#goesOn()
@@ -67,7 +68,7 @@ export class BatchAcceptor {
         if (isGapmeshError(error) && PASSING.has(error.code)) {
           this.#waits(error.code)
           await sleep(clock, RETRY_MS, signal)
-        } else events = this.#withoutBad(events, error)
+        } else this.#leaveOut(batch.events, bad, error)
       }
     }
   }
@@ -78,19 +79,19 @@ export class BatchAcceptor {
     else await publisher.advance(positions)
   }
 
-  #withoutBad(events: readonly IngestEvent[], error: unknown): readonly IngestEvent[] {
+  /** Adds to `bad` those that can never be accepted; where there is none, they are not to blame. */
+  #leaveOut(events: readonly IngestEvent[], bad: Set<number>, error: unknown): void {
     const { publisher, logger } = this.#dependencies
-    const good = events.filter((event) => {
-      const problem = publisher.problemOf(event)
-      if (problem !== undefined) {
-        const { kind, indicator } = event.signature
-        logger.error({ kind, indicator, error: String(problem) }, 'an event can never be accepted and was left out')
-      }
-      return problem === undefined
-    })
-    if (good.length === events.length) throw error
-    this.#failed += events.length - good.length
-    return good
+    const before = bad.size
+    for (const [at, event] of events.entries()) {
+      const problem = bad.has(at) ? undefined : publisher.problemOf(event)
+      if (problem === undefined) continue
+      const { kind, indicator } = event.signature
+      logger.error({ kind, indicator, err: problem }, 'an event can never be accepted and was left out')
+      bad.add(at)
+    }
+    if (bad.size === before) throw error
+    this.#failed += bad.size - before
   }
 
   #waits(code: string): void {

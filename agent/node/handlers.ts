@@ -1,15 +1,21 @@
-import { toHex } from '../../core/index.ts'
+import { fromHex, isGapmeshError, toHex } from '../../core/index.ts'
+import { parseCrl } from '../../enrollment/crl/index.ts'
 import { checkLedger } from '../../ledger/store/index.ts'
-import { hashAddress, type Severity } from '../../records/index.ts'
+import { decodeRecord, type Severity } from '../../records/index.ts'
 import type { RecordQuery } from '../../records/store/index.ts'
-import type { ControlHandlers, PublishParams, RecordFilter, RecordSummary } from '../control/index.ts'
+import type { ControlHandlers, ListParams, PublishParams, RecordFilter, RecordSummary } from '../control/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
 import type { IngestEvent } from '../ingest/index.ts'
+import { hashAddresses } from './addresses.ts'
 import type { RunningNode } from './node.ts'
 import { reportedEvent } from './report.ts'
-import { nodeStatus, nodeSummaries } from './status.ts'
+import { certificateView, nodeStatus, nodeSummaries } from './status.ts'
 import { tailRecords } from './tail.ts'
+import { clockView, listsStatus } from './trust-status.ts'
 import { anomaliesOf, detail, summarize } from './views.ts'
+
+/** Bytes of a piece of a list on the control socket. */
+const PIECE_BYTES = 256 * 1024
 
 /** Records that `records.list` answers when it is not told how many. */
 const DEFAULT_LIST_LIMIT = 100
@@ -33,8 +39,60 @@ export function controlHandlers(node: RunningNode): ControlHandlers {
     },
     'records.inventory': () => inventory(node),
     'ledger.check': () => checkOwnChain(node),
+    'node.rotate': async () => {
+      await node.parts.rotation.now()
+      return certificateView(node.certificate)
+    },
+    'directive.send': ({ record, chain }) => takeDirective(node, fromBase64(record), chain.map(fromBase64)),
+    'time.confirm': async ({ atMs = node.clock.machineMs }) => confirmTime(node, atMs),
+    'crl.status': async () => listsStatus(node),
+    'crl.import': ({ der }) => importList(node, fromBase64(der)),
+    'crl.read': (params) => readList(node, params),
     'records.tail': (filter, signal) => tailRecords((listener) => node.onRecord(listener), filter, signal),
   }
+}
+
+/** What an operator says of the time counts, earlier or later than what was believed: everyone is judged by it at once. */
+async function confirmTime(node: RunningNode, atMs: number) {
+  node.clock.confirm(atMs)
+  node.parts.service.changed(true)
+  return clockView(node)
+}
+
+/** A directive counts here and is told to every peer at once; whoever hands it over needs no right, its author does. */
+async function takeDirective(node: RunningNode, record: Uint8Array, chain: readonly Uint8Array[]) {
+  const { inbox, trust, overlay, identity } = node.parts
+  await trust.learn(chain)
+  const from = { road: 'trust', nodeId: identity.nodeId, topic: 'directive' } as const
+  const isNews = await inbox.admit(record, from).catch((error) => {
+    if (isGapmeshError(error, 'RECORDS_DUPLICATE')) return false
+    throw error
+  })
+  if (isNews) await overlay.pushRecord(record, 'directive')
+  return { id: toHex(decodeRecord(record).id), isNews }
+}
+
+async function importList({ parts: { desk } }: RunningNode, der: Uint8Array) {
+  const { number } = parseCrl(der)
+  return { outcome: await desk.take(der), number: String(number) }
+}
+
+/** The newest list of a kind, piece by piece; nothing where there is none. */
+async function* readList({ parts: { desk, revocations, membership } }: RunningNode, { kind, authority }: ListParams) {
+  const keyId = authority === undefined ? membership.current.certificate.authorityKeyId : fromHex(authority)
+  const state = revocations.index.state(keyId)
+  const list = kind === 'full' ? state?.full : state?.deltas.at(-1)
+  if (list === undefined) return
+  for (let offset = 0; offset < list.sizeBytes; ) {
+    const piece = await desk.readList(list.hash, offset, PIECE_BYTES)
+    if (piece === undefined) return
+    offset += piece.length
+    yield { bytes: Buffer.from(piece).toString('base64') }
+  }
+}
+
+function fromBase64(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
 async function listRecords(node: RunningNode, filter: RecordFilter): Promise<RecordSummary[]> {
@@ -70,13 +128,7 @@ function findId({ parts: { records } }: RunningNode, digits: string): Uint8Array
 /** The event of a report: addresses are hashed here, before anything is kept for others. */
 function reported(node: RunningNode, params: PublishParams): IngestEvent {
   const { clock, config } = node
-  const { pseudonym } = node.parts.keys
-  const hash = (address: string | undefined) => (address === undefined ? undefined : hashAddress(address, pseudonym))
-  const [source, destination] = [hash(params.source), hash(params.destination)]
-  const addresses =
-    source === undefined && destination === undefined
-      ? undefined
-      : { epoch: pseudonym.epoch, ...(source && { source }), ...(destination && { destination }) }
+  const addresses = hashAddresses(node.parts.pseudonyms.current, params.source, params.destination)
   return reportedEvent(params, { nowMs: clock.now(), expiryMs: config['ingest.expiry_hours'] * 3_600_000, addresses })
 }
 

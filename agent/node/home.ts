@@ -9,7 +9,7 @@ export interface NodeHome {
   readonly directory: string
   /** Optional YAML settings. */
   readonly config: string
-  /** Who this node is: mesh, node_id, root fingerprint, pseudonym epoch, bootstrap peers. No secrets. */
+  /** Who this node is: mesh, node_id, root fingerprint, pseudonym epoch, bootstrap peers, address of the CA. No secrets. */
   readonly identity: string
   /** Certificate chain, leaf first, root last. */
   readonly chain: string
@@ -41,20 +41,36 @@ export interface NodeIdentity {
   readonly pseudonymEpoch: number
   /** Multiaddrs of peers to dial first. */
   readonly bootstrapPeers: readonly string[]
+  /** Where the CA answered; undefined in homes that were enrolled before it was kept. */
+  readonly caUrl?: string | undefined
+  /** Beginning of the certificate that enrolment gave: an operator was there, so it is at least so late. */
+  readonly enrolledAtMs?: number | undefined
   /** DER, leaf first, root last. */
   readonly chain: readonly Uint8Array[]
 }
 
-/** Writes the chain, then the identity: a home without `node.json` is not enrolled. */
+/** Writes the chain, then the facts: a home without `node.json` is not enrolled. */
 export async function writeIdentity(home: NodeHome, identity: NodeIdentity): Promise<void> {
   await mkdir(home.directory, { recursive: true, mode: 0o700 })
-  await writeFileAtomically(home.chain, Buffer.from(identity.chain.map(toPem).join('')), 0o644)
+  await writeChain(home, identity.chain)
+  await writeFacts(home, identity)
+}
+
+/** Replaces the chain. From here on it says which identity key is in use. */
+export async function writeChain(home: NodeHome, chain: readonly Uint8Array[]): Promise<void> {
+  await writeFileAtomically(home.chain, Buffer.from(chain.map(toPem).join('')), 0o644)
+}
+
+/** Replaces `node.json`. */
+export async function writeFacts(home: NodeHome, identity: Omit<NodeIdentity, 'chain'>): Promise<void> {
   const facts = {
     mesh: identity.mesh,
     node_id: identity.nodeId,
     root_fingerprint: toHex(identity.rootFingerprint),
     pseudonym_epoch: identity.pseudonymEpoch,
     bootstrap_peers: identity.bootstrapPeers,
+    ca_url: identity.caUrl,
+    enrolled_at_ms: identity.enrolledAtMs,
   }
   await writeFileAtomically(home.identity, Buffer.from(`${JSON.stringify(facts, null, 2)}\n`), 0o644)
 }
@@ -82,12 +98,17 @@ function parseFacts(text: string): Omit<NodeIdentity, 'chain'> | undefined {
     const rootFingerprint = fromHex(facts.root_fingerprint)
     if (rootFingerprint.length !== 32) return undefined
     const bootstrapPeers = facts.bootstrap_peers.map(String)
+    const { ca_url: caUrl, enrolled_at_ms: enrolledAtMs } = facts
+    if (caUrl !== undefined && typeof caUrl !== 'string') return undefined
+    if (enrolledAtMs !== undefined && !Number.isSafeInteger(enrolledAtMs)) return undefined
     return {
       mesh: facts.mesh,
       nodeId: facts.node_id,
       rootFingerprint,
       pseudonymEpoch: facts.pseudonym_epoch,
       bootstrapPeers,
+      caUrl,
+      enrolledAtMs,
     }
   } catch {
     return undefined

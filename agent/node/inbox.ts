@@ -2,6 +2,7 @@ import { type Clock, isGapmeshError, type Logger } from '../../core/index.ts'
 import type { SignatureProvider } from '../../crypto/index.ts'
 import type { RecordPort, Sender, Verdict } from '../../overlay/index.ts'
 import { decodeRecord, type RecordTrust, refusesContent, type VerifiedRecord, verify } from '../../records/index.ts'
+import { memberLabel, parseCertificate } from '../../records/path/index.ts'
 import { bucketOf, type IdPage, type RecordStore } from '../../records/store/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
 import type { MeshTrust } from './trust.ts'
@@ -44,18 +45,41 @@ export class RecordInbox implements RecordPort {
   }
 
   async receive(record: Uint8Array, from: Sender): Promise<Verdict> {
-    const { clock, provider, records, trust } = this.#dependencies
     try {
-      const input = { record, trust: this.#recordTrust, clock }
-      const verified = await verify(input, { provider, paths: trust.paths })
-      if (isMisplaced(verified, from)) return this.#misplaced()
-      if (!(await records.admit(verified, clock.now()))) return this.#duplicate()
-      this.counters.admitted += 1
-      this.#dependencies.onAdmitted(verified, from)
-      return 'accept'
+      return (await this.admit(record, from)) ? 'accept' : this.#duplicate()
     } catch (error) {
       return this.#refuse(error, record, from)
     }
+  }
+
+  /**
+   * Verifies a record, heeds what it says about trust and stores it; false for one that is held.
+   * @throws RECORDS_*, AGENT_RECORD_MISPLACED, AGENT_CERTIFICATE_FOREIGN, AGENT_DIRECTIVE_STALE, CORE_STORE_WRITE, CRYPTO_BUSY
+   */
+  async admit(record: Uint8Array, from: Sender): Promise<boolean> {
+    const { clock, provider, records, trust } = this.#dependencies
+    const input = { record, trust: this.#recordTrust, clock }
+    const verified = await verify(input, { provider, paths: trust.paths })
+    if (isMisplaced(verified, from)) throw AGENT_ERRORS.create('AGENT_RECORD_MISPLACED')
+    await this.#heed(verified)
+    if (!(await records.admit(verified, clock.now()))) return false
+    this.counters.admitted += 1
+    this.#dependencies.onAdmitted(verified, from)
+    return true
+  }
+
+  /** What a record says about trust counts before it is passed on. */
+  async #heed({ type, origin, author, decodedBody }: VerifiedRecord): Promise<void> {
+    const { trust } = this.#dependencies
+    if (type === 'certificate') {
+      const chain = decodedBody as readonly Uint8Array[]
+      const [leaf = new Uint8Array()] = chain
+      if (memberLabel('node', author.mesh, parseCertificate(leaf)) !== origin)
+        throw AGENT_ERRORS.create('AGENT_CERTIFICATE_FOREIGN')
+      await trust.learn(chain)
+    }
+    if (type === 'directive' && trust.stalenessOf(author.leaf, 'operator').verdict === 'untrusted')
+      throw AGENT_ERRORS.create('AGENT_DIRECTIVE_STALE')
   }
 
   async receiveCertificates(chains: readonly (readonly Uint8Array[])[], from: Sender): Promise<void> {
@@ -93,11 +117,6 @@ export class RecordInbox implements RecordPort {
     return this.#dependencies.records.chainsFor(ids)
   }
 
-  #misplaced(): Verdict {
-    this.#count(AGENT_ERRORS.create('AGENT_RECORD_MISPLACED'))
-    return 'reject'
-  }
-
   #duplicate(): Verdict {
     this.counters.duplicates += 1
     return 'duplicate'
@@ -107,12 +126,14 @@ export class RecordInbox implements RecordPort {
     const code = codeOf(error)
     if (code === 'RECORDS_DUPLICATE') return this.#duplicate()
     // A full disk or a busy pool says nothing about the record: the overlay fetches it again.
-    if (!code.startsWith('RECORDS_')) throw error
+    if (!isGapmeshError(error) || !/^(?:RECORDS|AGENT)_/.test(code)) throw error
     this.#count(error)
     this.#dependencies.logger.debug({ from: from.nodeId, road: from.road, code }, 'a record was refused')
-    if (code === 'RECORDS_CERTIFICATE_UNKNOWN') this.#dependencies.fetchCertificates(from.nodeId)
+    // Catch-up asked for the chains just before: asking again at once would go round for ever.
+    if (code === 'RECORDS_CERTIFICATE_UNKNOWN' && from.road !== 'catch-up')
+      this.#dependencies.fetchCertificates(from.nodeId)
     if (refusesContent(code)) await this.#remember(record, code)
-    return isGapmeshError(error) && error.action === 'reject' ? 'reject' : 'ignore'
+    return error.action ?? 'ignore'
   }
 
   async #remember(record: Uint8Array, code: string): Promise<void> {

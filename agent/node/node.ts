@@ -1,24 +1,24 @@
 import { type Clock, isGapmeshError, type Logger, type RandomSource } from '../../core/index.ts'
-import { type Database, openDatabase, RESERVE_BYTES } from '../../core/store/index.ts'
-import { createNativeProvider, type SignatureProvider } from '../../crypto/index.ts'
 import type { KeystoreUnlock } from '../../crypto/store/index.ts'
 import { type Ledger, ledgerPort } from '../../ledger/index.ts'
 import { checkLedger, openLedger } from '../../ledger/store/index.ts'
-import { type ChainPort, createOverlay, MeshTls, type Overlay } from '../../overlay/index.ts'
-import { type CheckedRecord, hashAddress } from '../../records/index.ts'
-import { type Certificate, parseChain } from '../../records/path/index.ts'
-import { openRecordStore, type RecordStore } from '../../records/store/index.ts'
+import { type ChainPort, createOverlay, type Overlay } from '../../overlay/index.ts'
+import type { CheckedRecord } from '../../records/index.ts'
+import type { Certificate } from '../../records/path/index.ts'
 import type { AgentConfig } from '../config/index.ts'
-import { AGENT_ERRORS } from '../errors.ts'
 import { Ingest, type IngestEvent, loadPositions } from '../ingest/index.ts'
 import { BatchAcceptor } from './acceptor.ts'
+import { hashAddresses } from './addresses.ts'
 import type { AppendState } from './append-state.ts'
-import { type NodeHome, type NodeIdentity, readIdentity } from './home.ts'
+import type { NodeClock } from './clock.ts'
+import { type Foundation, openFoundation } from './foundation.ts'
+import type { NodeHome } from './home.ts'
 import { RecordInbox } from './inbox.ts'
-import { type NodeKeys, openNodeKeys } from './keys.ts'
+import { meshLinks } from './links.ts'
 import { OwnHeadQuestion } from './own-head.ts'
 import { type Published, Publisher } from './publisher.ts'
-import { MeshTrust } from './trust.ts'
+import { createRenewing, type Renewing } from './renewing.ts'
+import { openTrustRoom, type TrustRoom } from './trust-room.ts'
 
 export interface NodeOptions {
   readonly home: NodeHome
@@ -39,14 +39,7 @@ const HOUR_MS = 3_600_000
 const FIRST_ANSWER_MS = 5_000
 
 /** What a node is made of, opened in order. */
-export interface NodeParts {
-  readonly identity: NodeIdentity
-  readonly certificate: Certificate
-  readonly keys: NodeKeys
-  readonly provider: SignatureProvider
-  readonly database: Database
-  readonly records: RecordStore
-  readonly trust: MeshTrust
+export interface NodeParts extends Foundation, TrustRoom, Renewing {
   readonly ledger: Ledger
   readonly inbox: RecordInbox
   readonly overlay: Overlay
@@ -72,7 +65,6 @@ export async function startNode(options: NodeOptions, dependencies: NodeDependen
 
 /** A node of the mesh in this process. Made by {@link startNode}. */
 export class RunningNode {
-  readonly startedAtMs: number
   readonly #options: NodeOptions
   readonly #dependencies: NodeDependencies
   readonly #stopping = new AbortController()
@@ -81,6 +73,7 @@ export class RunningNode {
   #parts: NodeParts | undefined
   #ownHead: OwnHeadQuestion | undefined
   #appending: AppendState = 'asking'
+  #startedAtMs = 0
   #lostBlocks = 0
   #stoppedBy: string | undefined
   #settled: Promise<void> = Promise.resolve()
@@ -89,7 +82,10 @@ export class RunningNode {
   constructor(options: NodeOptions, dependencies: NodeDependencies) {
     this.#options = options
     this.#dependencies = dependencies
-    this.startedAtMs = dependencies.clock.now()
+  }
+
+  get startedAtMs(): number {
+    return this.#startedAtMs
   }
 
   /** @throws {TypeError} before the node has started */
@@ -106,13 +102,14 @@ export class RunningNode {
     return this.#options.home
   }
 
-  get clock(): Clock {
-    return this.#dependencies.clock
+  /** What this node takes for the time. */
+  get clock(): NodeClock {
+    return this.parts.clock
   }
 
   /** This node's own certificate. */
   get certificate(): Certificate {
-    return this.parts.certificate
+    return this.parts.membership.current.certificate
   }
 
   /** Own blocks that records name and that neither this node nor a peer holds: a disk lost them before they travelled. */
@@ -131,11 +128,18 @@ export class RunningNode {
 
   /** Called once, by {@link startNode}. */
   async start(): Promise<void> {
-    const foundation = await this.#openStores()
-    this.#parts = { ...foundation, ...(await this.#openMesh(foundation)) }
+    const { clock, random, logger } = this.#dependencies
+    const onOpened = (close: () => Promise<void>) => void this.#opened.push(close)
+    const foundation = await openFoundation(this.#options, { clock, random, logger, onOpened })
+    this.#startedAtMs = foundation.clock.now()
+    this.#parts = await this.#openMesh(foundation)
+    const { overlay, service } = this.#parts
     await this.#checkOwnChain()
-    await this.#parts.overlay.start()
-    this.#opened.push(() => this.parts.overlay.stop())
+    await service.load()
+    await overlay.start()
+    onOpened(() => overlay.stop())
+    onOpened(() => service.stop())
+    await service.start()
     this.#settled = this.#settleOwnHead()
     this.#reading = this.#settled.then(() => this.#readLogs())
     this.#reading.catch((error) => this.#failed(error))
@@ -164,32 +168,14 @@ export class RunningNode {
     return this.parts.publisher.publish(events)
   }
 
-  async #openStores() {
-    const { home, unlock } = this.#options
-    const { clock, random, logger } = this.#dependencies
-    const provider = createNativeProvider()
-    const identity = await readIdentity(home)
-    const keys = await openNodeKeys(
-      { directory: home.keystore, unlock, pseudonymEpoch: identity.pseudonymEpoch },
-      { provider, clock, random },
-    )
-    const database = await openDatabase(home.database, { reserveBytes: RESERVE_BYTES })
-    this.#opened.push(() => database.close())
-    const records = await openRecordStore({}, { database, clock, logger })
-    this.#opened.push(() => records.close())
-    return { identity, provider, keys, database, records }
-  }
-
-  async #openMesh(foundation: Pick<NodeParts, 'identity' | 'provider' | 'keys' | 'database' | 'records'>) {
-    const { clock, random, logger } = this.#dependencies
-    const { identity, provider, keys, database, records } = foundation
+  async #openMesh(foundation: Foundation): Promise<NodeParts> {
+    const { random, logger } = this.#dependencies
+    const { identity, provider, keys, database, records, clock } = foundation
     const { mesh, nodeId, rootFingerprint } = identity
-    const chain = parseChain(identity.chain)
-    const [certificate, root] = [chain[0], chain.at(-1)]
-    if (certificate === undefined || root === undefined) throw AGENT_ERRORS.create('AGENT_HOME_BROKEN')
-    const trust = new MeshTrust({ mesh, rootFingerprint, root }, { provider, clock, records })
-    await trust.load()
-    await trust.learn(identity.chain)
+    const onChange = (revoked: boolean) => this.#parts?.service.changed(revoked)
+    const room = await openTrustRoom({ ...foundation, logger, home: this.home, config: this.config, onChange })
+    this.#opened.push(() => room.desk.close())
+    const { trust } = room
     const ledger = await openLedger(
       { mesh, rootFingerprint, nodeId, keep: this.config['ledger.keep'] },
       {
@@ -198,7 +184,7 @@ export class RunningNode {
         clock,
         sealer: keys.sealer,
         deviceKey: keys.deviceKey,
-        findKey: async (origin, keyId) => trust.findKey(origin, keyId),
+        findKey: async (origin, keyId) => trust.findLiveKey(origin, keyId),
         onConflict: ({ origin, seq }) => this.#conflicted(origin, seq),
       },
     )
@@ -209,12 +195,27 @@ export class RunningNode {
       records,
       trust,
       fetchCertificates: (from) => overlay.catchUp(from),
-      onAdmitted: (record) => this.#tell(record),
+      onAdmitted: (record) => this.#heard(record),
     })
-    const overlay = await this.#createOverlay(foundation, { trust, inbox, ledger })
-    const signer = { mesh, rootFingerprint, identityKey: keys.identityKey, deviceKey: keys.deviceKey }
-    const publisher = new Publisher(
-      { nodeId, certificate, signer, lifetimeMs: this.config['storage.records.retention_days'] * DAY_MS },
+    const overlay = await this.#createOverlay(foundation, { ...room, inbox, ledger })
+    const publisher = this.#createPublisher(foundation, { ledger, overlay })
+    const acceptor = new BatchAcceptor({ clock, logger, publisher, signal: this.#stopping.signal })
+    const ingest = await this.#createIngest(foundation, room)
+    const signal = this.#stopping.signal
+    const { home, config } = this
+    const renewing = createRenewing({ ...foundation, ...room, random, logger, home, config, overlay, signal })
+    return { ...foundation, ...room, ledger, inbox, overlay, publisher, ingest, acceptor, ...renewing }
+  }
+
+  #createPublisher(
+    { identity, keys, clock, database, records, membership }: Foundation,
+    { ledger, overlay }: Pick<NodeParts, 'ledger' | 'overlay'>,
+  ): Publisher {
+    const { random, logger } = this.#dependencies
+    const { mesh, nodeId, rootFingerprint } = identity
+    const lifetimeMs = this.config['storage.records.retention_days'] * DAY_MS
+    return new Publisher(
+      { mesh, nodeId, rootFingerprint, deviceKey: keys.deviceKey, lifetimeMs },
       {
         clock,
         random,
@@ -223,30 +224,31 @@ export class RunningNode {
         ledger,
         records,
         overlay,
+        membership,
         appending: () => this.#appending,
         onPublished: (record) => this.#tell(record),
       },
     )
-    const acceptor = new BatchAcceptor({ clock, logger, publisher, signal: this.#stopping.signal })
-    const ingest = await this.#createIngest(foundation)
-    return { certificate, trust, ledger, inbox, overlay, publisher, ingest, acceptor }
   }
 
   async #createOverlay(
-    { identity, provider, keys }: Pick<NodeParts, 'identity' | 'provider' | 'keys'>,
-    { trust, inbox, ledger }: Pick<NodeParts, 'trust' | 'inbox' | 'ledger'>,
+    foundation: Foundation,
+    { trust, desk, inbox, ledger }: Pick<NodeParts, 'trust' | 'desk' | 'inbox' | 'ledger'>,
   ): Promise<Overlay> {
-    const { clock, random, logger } = this.#dependencies
+    const { random, logger } = this.#dependencies
+    const { identity, keys, clock } = foundation
     const { config } = this
-    const { mesh, chain } = identity
-    const rootDer = chain.at(-1) ?? new Uint8Array()
     const overlay = await createOverlay(
       {
-        mesh,
+        mesh: identity.mesh,
         privateKey: keys.overlaySeed,
         listen: config['mesh.listen'],
         bootstrap: [...new Set([...config['mesh.bootstrap'], ...identity.bootstrapPeers])],
         mdns: config['mesh.mdns'],
+        quic: config['mesh.quic'],
+        dht: config['mesh.dht'],
+        relay: config['mesh.relay'],
+        relayServer: config['mesh.relay_server'],
         maxPeers: config['gossip.max_peers'],
       },
       {
@@ -255,11 +257,9 @@ export class RunningNode {
         logger,
         records: inbox,
         chains: this.#chainPort(ledger),
-        encrypter: (sink) =>
-          new MeshTls(
-            { mesh, chainDer: chain, rootDer, identityKey: keys.identityKey, deviceKey: keys.deviceKey },
-            { gate: trust, provider, clock, random, logger, sink },
-          ),
+        trust: desk,
+        gate: { judge: (chain) => trust.judgeAgain(chain) },
+        ...meshLinks({ ...foundation, random, logger, gate: trust }),
       },
     )
     const looksForPeers = config['mesh.mdns'] || config['mesh.bootstrap'].length + identity.bootstrapPeers.length > 0
@@ -274,7 +274,7 @@ export class RunningNode {
   /** The ledger's port, listening for what peers say of this node's own chain. */
   #chainPort(ledger: Ledger): ChainPort {
     const port = ledgerPort(ledger, (error, from) => {
-      this.#dependencies.logger.debug({ from: from.nodeId, error: String(error) }, 'blocks were refused')
+      this.#dependencies.logger.debug({ from: from.nodeId, err: error }, 'blocks were refused')
     })
     return {
       ...port,
@@ -285,10 +285,9 @@ export class RunningNode {
     }
   }
 
-  async #createIngest({ database, keys: { pseudonym } }: Pick<NodeParts, 'database' | 'keys'>): Promise<Ingest> {
-    const { clock, logger } = this.#dependencies
+  async #createIngest({ database, clock }: Foundation, { pseudonyms }: TrustRoom): Promise<Ingest> {
+    const { logger } = this.#dependencies
     const { config } = this
-    const hash = (address: string | undefined) => (address === undefined ? undefined : hashAddress(address, pseudonym))
     return new Ingest(
       {
         inputs: [
@@ -307,11 +306,7 @@ export class RunningNode {
         logger,
         signal: this.#stopping.signal,
         positions: await loadPositions(database),
-        hashAddresses: (from, to) => {
-          if (from === undefined && to === undefined) return undefined
-          const [source, destination] = [hash(from), hash(to)]
-          return { epoch: pseudonym.epoch, ...(source && { source }), ...(destination && { destination }) }
-        },
+        hashAddresses: (from, to) => hashAddresses(pseudonyms.current, from, to),
       },
     )
   }
@@ -322,7 +317,7 @@ export class RunningNode {
     const { problems } = await checkLedger({ nodeId: identity.nodeId, scope: 'quick' }, { database })
     if (problems.length === 0) return
     this.#appending = 'damaged'
-    this.#dependencies.logger.error({ problems }, 'The ledger is damaged; nothing is appended. Run: gapmesh doctor')
+    this.#dependencies.logger.error({ problems }, 'The ledger is damaged; nothing is appended. See docs/operations.md')
   }
 
   /** A second block at a number: of another node an alarm, of this one a reason to stop at once. */
@@ -360,6 +355,11 @@ export class RunningNode {
     for await (const batch of this.parts.ingest.batches()) await this.parts.acceptor.accept(batch)
   }
 
+  #heard(record: CheckedRecord): void {
+    this.parts.service.heard(record)
+    this.#tell(record)
+  }
+
   #tell(record: CheckedRecord): void {
     for (const listener of this.#recordListeners) listener(record)
   }
@@ -367,9 +367,6 @@ export class RunningNode {
   #failed(error: unknown): void {
     if (this.#stopping.signal.aborted) return
     this.#stoppedBy = isGapmeshError(error) ? error.code : 'INTERNAL'
-    this.#dependencies.logger.error(
-      { error: String(error) },
-      'Reading the logs has stopped; a restart goes on from there',
-    )
+    this.#dependencies.logger.error({ err: error }, 'Reading the logs has stopped; a restart goes on from there')
   }
 }

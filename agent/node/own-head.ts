@@ -4,6 +4,8 @@ import type { ChainHead, HeadAnswer, Ledger, OwnHeadDecision } from '../../ledge
 export interface OwnHeadOptions {
   /** How long to wait for a first peer to answer, in milliseconds. 0: this node looks for no peers. */
   readonly firstAnswerMs: number
+  /** How long other peers have after the first one that does not know this node's head, in milliseconds. Default 1,000. */
+  readonly otherAnswersMs?: number
   /** How long the peers that claim a head may show nothing of it, in milliseconds. Default 30,000. */
   readonly proofMs?: number
 }
@@ -37,7 +39,7 @@ export class OwnHeadQuestion {
   readonly #unproven = new Set<string>()
 
   constructor(options: OwnHeadOptions, dependencies: OwnHeadDependencies) {
-    this.#options = { proofMs: 30_000, ...options }
+    this.#options = { otherAnswersMs: 1_000, proofMs: 30_000, ...options }
     this.#dependencies = dependencies
   }
 
@@ -57,7 +59,10 @@ export class OwnHeadQuestion {
    */
   async settle(signal: AbortSignal): Promise<OwnHeadOutcome> {
     const { clock, ledger, logger } = this.#dependencies
-    await this.#until(() => this.#answered.size > 0, this.#options.firstAnswerMs, signal)
+    const { firstAnswerMs, otherAnswersMs } = this.#options
+    // One that was away itself, or is new, knows less: its word is not the last.
+    if (await this.#until(() => this.#answered.size > 0, firstAnswerMs, signal))
+      await this.#until(async () => !(await this.#isAheadOfAll()), otherAnswersMs, signal)
     for (;;) {
       const decision = await ledger.judgeOwnHead(this.#answers())
       if ('witnesses' in decision) return 'append'
@@ -68,6 +73,10 @@ export class OwnHeadQuestion {
       if (!proven) this.#disbelieve(decision.peers)
       await sleep(clock, LOOK_AGAIN_MS, signal)
     }
+  }
+
+  async #isAheadOfAll(): Promise<boolean> {
+    return (await this.#dependencies.ledger.judgeOwnHead(this.#answers())).kind === 'ahead-of-peers'
   }
 
   #answers(): HeadAnswer[] {

@@ -1,5 +1,6 @@
 import { type Clock, encodeCbor, type Logger, type RandomSource } from '../../core/index.ts'
 import type { Database } from '../../core/store/index.ts'
+import type { SigningKey } from '../../crypto/index.ts'
 import { LEDGER_ERRORS, MAX_PAYLOAD_BYTES, type Microblock } from '../../ledger/index.ts'
 import type { Ledger, PreparedAppend } from '../../ledger/store/index.ts'
 import type { Overlay } from '../../overlay/index.ts'
@@ -8,31 +9,33 @@ import {
   type CheckedRecord,
   encodeAnomalyBody,
   MAX_CREATION_AHEAD_MS,
-  type RecordSigner,
   signRecord,
 } from '../../records/index.ts'
-import type { Certificate } from '../../records/path/index.ts'
 import type { RecordStore } from '../../records/store/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
 import { type IngestEvent, type InputPosition, storePositions } from '../ingest/index.ts'
 import type { AppendState } from './append-state.ts'
+import type { NodeClock } from './clock.ts'
+import type { Membership } from './membership.ts'
 
 export interface PublisherOptions {
+  readonly mesh: string
+  readonly rootFingerprint: Uint8Array
   readonly nodeId: string
-  readonly certificate: Certificate
-  readonly signer: RecordSigner
+  readonly deviceKey: SigningKey
   /** Lifetime of the records, in milliseconds. */
   readonly lifetimeMs: number
 }
 
 export interface PublisherDependencies {
-  readonly clock: Clock
+  readonly clock: Clock & Pick<NodeClock, 'standing'>
   readonly random: RandomSource
   readonly logger: Logger
   readonly database: Database
   readonly ledger: Ledger
   readonly records: RecordStore
   readonly overlay: Pick<Overlay, 'publish' | 'announce'>
+  readonly membership: Membership
   /** Whether this node may extend its chain now. */
   readonly appending: () => AppendState
   /** Told of every own record, once it is on disk. */
@@ -103,7 +106,8 @@ export class Publisher {
   }
 
   async #sign(events: readonly IngestEvent[], { blocks }: PreparedAppend): Promise<CheckedRecord> {
-    const { nodeId, certificate, signer, lifetimeMs } = this.#options
+    const { nodeId, mesh, rootFingerprint, deviceKey, lifetimeMs } = this.#options
+    const { certificate, identityKey } = this.#dependencies.membership.current
     const signatures = events.map(({ signature }, at) => ({ ...signature, blockId: idAt(blocks, at) }))
     return signRecord(
       {
@@ -116,7 +120,7 @@ export class Publisher {
         lifetimeMs,
         body: encodeAnomalyBody(signatures satisfies AnomalySignature[]),
       },
-      signer,
+      { mesh, rootFingerprint, deviceKey, identityKey },
       { policy: 'hybrid' },
     )
   }
@@ -132,23 +136,26 @@ export class Publisher {
 
   /**
    * Creation times never decrease per origin, also when the clock is set back a little. A time so far ahead that every peer
-   * refused it comes from a clock that was wrong: it binds nobody.
+   * refused it comes from a clock that was wrong: it binds nobody. While the clock of this machine is not believed, the
+   * newest record is the better clock.
    */
   #nextCreationTime(): number {
-    const { clock, records } = this.#dependencies
+    const { clock, records, membership } = this.#dependencies
     const nowMs = clock.now()
     const headMs = records.headOf(this.#options.nodeId, 'anomaly')?.createdAtMs ?? 0
-    const earlier = [headMs, this.#lastCreatedMs].filter((ms) => ms <= nowMs + MAX_CREATION_AHEAD_MS)
+    const { notAfterMs } = membership.current.certificate
+    const latestMs = clock.standing === 'trusted' ? nowMs + MAX_CREATION_AHEAD_MS : notAfterMs
+    const earlier = [headMs, this.#lastCreatedMs].filter((ms) => ms <= latestMs)
     this.#lastCreatedMs = Math.max(nowMs, ...earlier)
     return this.#lastCreatedMs
   }
 
   /** What is signed outside the certificate's validity, no peer ever accepts: the events wait in their log instead. */
   #checkMaySign(): void {
-    const { clock, appending } = this.#dependencies
+    const { clock, appending, membership } = this.#dependencies
     const state = appending()
     if (state !== 'appending') throw AGENT_ERRORS.create('AGENT_NODE_NOT_APPENDING', { detail: state })
-    const { notBeforeMs, notAfterMs } = this.#options.certificate
+    const { notBeforeMs, notAfterMs } = membership.current.certificate
     const nowMs = clock.now()
     if (nowMs > notAfterMs) throw AGENT_ERRORS.create('AGENT_CERTIFICATE_ENDED')
     if (nowMs < notBeforeMs) throw AGENT_ERRORS.create('AGENT_CLOCK_BEHIND')
@@ -175,7 +182,7 @@ export class Publisher {
       const head = blocks.at(-1)
       if (head !== undefined) overlay.announce({ origin: this.#options.nodeId, seq: head.seq, id: head.id })
     } catch (error) {
-      logger.debug({ error: String(error) }, 'the record could not be gossiped; catch-up will carry it')
+      logger.debug({ err: error }, 'the record could not be gossiped; catch-up will carry it')
     }
   }
 }

@@ -1,7 +1,11 @@
 import { toHex } from '../../core/index.ts'
-import type { NodeSummary, StatusResult } from '../control/index.ts'
+import { MAX_CREATION_AHEAD_MS } from '../../records/index.ts'
+import type { Certificate } from '../../records/path/index.ts'
+import type { CertificateView, NodeSummary, StatusResult } from '../control/index.ts'
 import { packageVersion } from '../version.ts'
 import type { RunningNode } from './node.ts'
+import type { Member } from './trust.ts'
+import { trustStatus, trustWarnings } from './trust-status.ts'
 
 const DAY_MS = 86_400_000
 
@@ -19,9 +23,9 @@ export async function nodeStatus(node: RunningNode): Promise<StatusResult> {
     peerId: overlay.peerId,
     startedAtMs: node.startedAtMs,
     addresses: overlay.addresses(),
-    certificate: { serialNumber: toHex(leaf.serialNumber), expiresAtMs: leaf.notAfterMs },
+    certificate: certificateView(leaf),
     append: node.appending,
-    peers: { connected: state.peers, known: trust.members().length - 1 },
+    peers: { connected: state.peers, known: trust.members().filter(({ nodeId }) => nodeId !== identity.nodeId).length },
     records: {
       held: held.records,
       bytes: held.bytes,
@@ -39,25 +43,39 @@ export async function nodeStatus(node: RunningNode): Promise<StatusResult> {
       gossip: { ...state.gossip },
       catchUp: { ...state.sync },
     },
+    trust: trustStatus(node),
     warnings: warningsOf(node),
   }
+}
+
+/** What is shown of a certificate of this node. */
+export function certificateView({ serialNumber, notAfterMs }: Certificate): CertificateView {
+  return { serialNumber: toHex(serialNumber), expiresAtMs: notAfterMs }
 }
 
 /** What an operator should look at, one line each. */
 function warningsOf(node: RunningNode): string[] {
   const { records, overlay } = node.parts
-  const warnings: string[] = []
-  const leftMs = node.certificate.notAfterMs - node.clock.now()
+  const warnings = trustWarnings(node)
+  const nowMs = node.clock.now()
+  const leftMs = node.certificate.notAfterMs - nowMs
+  if (nowMs < node.certificate.notBeforeMs) warnings.push('the time is before the beginning of the certificate')
+  const newestMs = records.headOf(node.parts.identity.nodeId, 'anomaly')?.createdAtMs ?? 0
+  if (node.clock.standing === 'trusted' && newestMs > nowMs + MAX_CREATION_AHEAD_MS)
+    warnings.push('the clock is behind the newest record of this node: peers take new ones only when it is right')
   if (leftMs < 0) warnings.push('the certificate of this node has expired')
   else if (leftMs < DAY_MS) warnings.push(`the certificate of this node ends in ${Math.ceil(leftMs / 3_600_000)} h`)
   if (node.appending === 'asking') warnings.push('waiting for peers to tell what they know of this chain')
-  if (node.appending === 'damaged') warnings.push('the ledger is damaged, nothing is appended: run gapmesh doctor')
+  if (node.appending === 'damaged') warnings.push('the ledger is damaged, nothing is appended: see docs/operations.md')
   if (node.appending === 'forked') warnings.push('two blocks of this node stand at one number: an operator must decide')
   if (node.lostBlocks > 0) warnings.push(`${node.lostBlocks} published blocks of this node are lost`)
-  const { missing } = records.counts()
+  const { missing, expirySuspended } = records.counts()
+  if (expirySuspended) warnings.push('the clock may be too far ahead: expired records are kept')
   if (missing > 0) warnings.push(`${missing} records are missing from the store; peers are asked for them`)
   const { missingInGossip } = overlay.state()
   if (missingInGossip > 0) warnings.push(`${missingInGossip} connected peers are not in gossip`)
+  const classical = overlay.peers().filter(({ link }) => link.class === 'classical').length
+  if (classical > 0) warnings.push(`${classical} peers are connected over QUIC, whose encryption is classical`)
   warnings.push(...acceptWarnings(node))
   for (const input of node.parts.ingest.inputs()) {
     if (input.error !== undefined) warnings.push(`${input.path} cannot be read: ${input.error}`)
@@ -78,25 +96,40 @@ function acceptWarnings({ parts: { acceptor }, stoppedBy }: RunningNode): string
   return warnings
 }
 
-/** Everyone this node knows of, itself included. */
+/** Everyone this node knows of, itself and the revoked included. */
 export function nodeSummaries(node: RunningNode): NodeSummary[] {
-  const { identity, trust, overlay, ledger } = node.parts
-  const peers = new Map(overlay.peers().map((peer) => [peer.nodeId, peer]))
-  const heads = new Map(ledger.heads().map((head) => [head.origin, head.seq]))
-  return trust.members().map(({ nodeId, roles, certificateExpiresAtMs }) => {
-    const self = nodeId === identity.nodeId
-    const peer = peers.get(nodeId)
-    const headSeq = heads.get(nodeId)
-    return {
-      nodeId,
-      peerId: self ? overlay.peerId : (peer?.peerId ?? ''),
-      self,
-      connected: self || peer !== undefined,
-      roles,
-      addresses: self ? overlay.addresses() : peer === undefined ? [] : [peer.address],
-      ...(peer !== undefined && { connectedSinceMs: peer.sinceMs, link: peer.link }),
-      ...(headSeq !== undefined && { headSeq }),
-      certificateExpiresAtMs,
-    }
+  const { trust } = node.parts
+  const revoked = trust.revoked().flatMap((nodeId) => {
+    const leaf = trust.leafOf(nodeId)
+    return leaf === undefined ? [] : [{ nodeId, roles: leaf.roles, certificateExpiresAtMs: leaf.notAfterMs }]
   })
+  const known = trust.members().map((member) => nodeSummary(node, member))
+  const gone = revoked.map((member) => {
+    return { ...nodeSummary(node, member), verdict: 'untrusted', reasons: ['revoked'] }
+  })
+  return [...known, ...gone].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
 }
+
+function nodeSummary(node: RunningNode, { nodeId, roles, certificateExpiresAtMs }: Member): NodeSummary {
+  const { identity, overlay, ledger, trust } = node.parts
+  const self = nodeId === identity.nodeId
+  const peer = overlay.peers().find((connected) => connected.nodeId === nodeId)
+  const headSeq = ledger.head(nodeId)?.seq
+  const leaf = trust.leafOf(nodeId)
+  const { verdict, reasons } = peer ?? (leaf === undefined || self ? TRUSTED : trust.opinionOf(leaf))
+  return {
+    nodeId,
+    peerId: self ? overlay.peerId : (peer?.peerId ?? ''),
+    self,
+    connected: self || peer !== undefined,
+    verdict,
+    reasons,
+    roles,
+    addresses: self ? overlay.addresses() : peer === undefined ? [] : [peer.address],
+    ...(peer !== undefined && { connectedSinceMs: peer.sinceMs, link: peer.link }),
+    ...(headSeq !== undefined && { headSeq }),
+    certificateExpiresAtMs,
+  }
+}
+
+const TRUSTED = { verdict: 'trusted', reasons: [] } as const

@@ -1,29 +1,45 @@
-import { type Clock, equalBytes, toHex } from '../../core/index.ts'
+import { type Clock, equalBytes, isGapmeshError, toHex } from '../../core/index.ts'
 import { type PublicKey, type SignatureProvider, sha256 } from '../../crypto/index.ts'
-import type { PeerGate } from '../../overlay/index.ts'
+import { parseStalenessPolicy, type StalenessPolicy } from '../../enrollment/crl/index.ts'
+import type { Judgement, Opinion, PeerGate } from '../../overlay/index.ts'
 import type { RecordTrust } from '../../records/index.ts'
 import {
   type Certificate,
   memberLabel,
-  noRevocations,
   PathCache,
+  type PathPolicy,
   parseChain,
   type Role,
   type ValidPath,
   validatePath,
 } from '../../records/path/index.ts'
 import type { RecordStore } from '../../records/store/index.ts'
+import { Revocations } from './revocations.ts'
+
+/** Role of a peer for which a policy on stale lists is set. */
+export type StalenessRole = 'node' | 'validator' | 'operator'
+
+export type StalenessPolicies = Readonly<Record<StalenessRole, StalenessPolicy>>
 
 export interface MeshTrustOptions {
   readonly mesh: string
   readonly rootFingerprint: Uint8Array
   readonly root: Certificate
+  /** Default: each role tolerates stale lists for 30 days. */
+  readonly staleness?: StalenessPolicies | undefined
+  /** When the first revocation list of a CA should have been here. Default: never. */
+  readonly listsDueMs?: number | undefined
 }
 
 export interface MeshTrustDependencies {
   readonly provider: SignatureProvider
-  readonly clock: Clock
+  /** May learn from what CAs have signed how late it is. */
+  readonly clock: Clock & { attest?(authority: string, atMs: number): void }
   readonly records: RecordStore
+  /** Default: none are known. */
+  readonly revocations?: Revocations
+  /** Told of a CA that was not known before: its lists are wanted. */
+  readonly onAuthority?: () => void
 }
 
 /** A node that holds, or held, a certificate of the mesh. */
@@ -34,6 +50,8 @@ export interface Member {
   readonly certificateExpiresAtMs: number
 }
 
+const TOLERANT: StalenessPolicy = { kind: 'tolerated', days: 30 }
+
 /**
  * Who is in the mesh, as this node knows it: judges chains for links, records and catch-up by the one `validatePath`, keeps
  * the ones that held, and finds the key that signed a block.
@@ -41,44 +59,105 @@ export interface Member {
 export class MeshTrust implements PeerGate {
   /** Spares verifying the same certificate path for every record. */
   readonly paths = new PathCache()
+  readonly revocations: Revocations
   readonly #options: MeshTrustOptions
   readonly #dependencies: MeshTrustDependencies
-  readonly #members = new Map<string, Member>()
-  /** SPKI of the alternative key of each known leaf, by node_id and hexadecimal key id. */
-  readonly #deviceKeys = new Map<string, Uint8Array>()
+  /** Newest leaf of each node. */
+  readonly #leaves = new Map<string, Certificate>()
+  /** Newest leaf that carries each known device key, by node_id and hexadecimal key id. */
+  readonly #deviceKeys = new Map<string, Certificate>()
   /** Those that were asked for, imported once. */
   readonly #imported = new Map<string, PublicKey>()
-  readonly #revocations = noRevocations()
 
   constructor(options: MeshTrustOptions, dependencies: MeshTrustDependencies) {
     this.#options = options
     this.#dependencies = dependencies
+    this.revocations = dependencies.revocations ?? new Revocations()
+    this.revocations.addAuthorities([options.root])
   }
 
   /** Reads the certificates kept by earlier runs; they were validated when they were put there. */
   async load(): Promise<void> {
-    for await (const certificate of this.#dependencies.records.certificates()) this.#remember(certificate)
+    for await (const certificate of this.#dependencies.records.certificates()) {
+      this.revocations.addAuthorities([certificate])
+      this.#remember(certificate)
+    }
   }
 
   /**
    * Judges a peer's chain now, and keeps it: its records will come by every road.
    * @throws RECORDS_CERT_*, RECORDS_PATH_*
    */
-  async judge(chain: readonly Uint8Array[]): Promise<ValidPath> {
-    const path = await this.#validate(parseChain(chain), this.#dependencies.clock.now())
+  async judge(chain: readonly Uint8Array[]): Promise<Judgement> {
+    const path = await this.validate(parseChain(chain), 'node')
     await this.#keep(path)
-    return path
+    return { ...path, ...this.opinionOf(path.leaf) }
   }
 
   /**
-   * Keeps a chain that records may need. It has to hold at some time: the last moment of the leaf that is not ahead of now.
+   * Judges a peer again whose connection stands. One that was renewed meanwhile is judged by its newest certificate over the
+   * same overlay key: that it has changed its certificate is no reason to hang up.
    * @throws RECORDS_CERT_*, RECORDS_PATH_*
    */
-  async learn(chain: readonly Uint8Array[]): Promise<void> {
+  async judgeAgain(chain: readonly Uint8Array[]): Promise<Judgement> {
+    try {
+      return await this.judge(chain)
+    } catch (error) {
+      const newest = isGapmeshError(error, 'RECORDS_PATH_EXPIRED') ? await this.#newestOf(chain) : undefined
+      if (newest === undefined) throw error
+      return this.judge(newest)
+    }
+  }
+
+  /**
+   * The path of a chain, if it holds now. One that is not valid yet may know better how late it is: what its CA has signed
+   * can raise the clock of this node.
+   * @throws RECORDS_PATH_*
+   */
+  async validate(chain: readonly Certificate[], purpose: PathPolicy['purpose']): Promise<ValidPath> {
+    const { clock } = this.#dependencies
+    try {
+      return this.#attested(await this.#validateAt(chain, purpose, clock.now()))
+    } catch (error) {
+      if (!isGapmeshError(error, 'RECORDS_PATH_NOT_YET_VALID')) throw error
+      this.#attested(await this.#validateAt(chain, purpose, Math.max(...chain.map(({ notBeforeMs }) => notBeforeMs))))
+      return this.#validateAt(chain, purpose, clock.now())
+    }
+  }
+
+  /**
+   * Keeps a chain that records may need. It has to hold at some time: now, else the moment nearest to it at which its leaf was
+   * valid and not revoked.
+   * @throws RECORDS_CERT_*, RECORDS_PATH_*
+   */
+  async learn(chain: readonly Uint8Array[]): Promise<ValidPath> {
     const certificates = parseChain(chain)
     const leaf = certificates[0]
-    const atMs = Math.min(this.#dependencies.clock.now(), leaf?.notAfterMs ?? 0)
-    await this.#keep(await this.#validate(certificates, atMs))
+    const purpose = leaf?.roles.includes('operator') ? 'operator' : 'node'
+    const nowMs = this.#dependencies.clock.now()
+    const nearestMs = Math.max(leaf?.notBeforeMs ?? 0, Math.min(nowMs, leaf?.notAfterMs ?? 0))
+    const path = await this.#validateAt(certificates, purpose, nearestMs).catch((error) => {
+      const untilMs = validUntilRevoked(error)
+      if (untilMs === undefined || untilMs > nearestMs) throw error
+      return this.#validateAt(certificates, purpose, untilMs)
+    })
+    await this.#keep(this.#attested(path))
+    return path
+  }
+
+  /** What this node thinks of a node whose path holds, by the age of the lists that say so. */
+  opinionOf(leaf: Certificate): Opinion {
+    const role = leaf.roles.includes('validator') ? 'validator' : leaf.roles.includes('operator') ? 'operator' : 'node'
+    const { verdict, listed } = this.stalenessOf(leaf, role)
+    if (verdict === 'trusted') return { verdict, reasons: [] }
+    const reasons = [listed ? 'the revocation list of its CA has run out' : 'its CA has never given a revocation list']
+    return { verdict: verdict === 'stale' && !listed ? 'unreachable' : verdict, reasons }
+  }
+
+  stalenessOf(leaf: Certificate, role: StalenessRole) {
+    const { staleness, listsDueMs: dueMs = Number.POSITIVE_INFINITY } = this.#options
+    const nowMs = this.#dependencies.clock.now()
+    return this.revocations.staleness(leaf, staleness?.[role] ?? TOLERANT, { nowMs, dueMs })
   }
 
   /** What `verify()` asks of this node. */
@@ -89,7 +168,7 @@ export class MeshTrust implements PeerGate {
       mesh,
       rootFingerprint,
       root,
-      revocations: this.#revocations,
+      revocations: this.revocations,
       policyAt: () => 'hybrid',
       headOf: (origin, type) => records.headOf(origin, type),
       isDuplicate: (id, createdAtMs) => records.isDuplicate(id, createdAtMs),
@@ -101,39 +180,114 @@ export class MeshTrust implements PeerGate {
   findKey(nodeId: string, keyId: Uint8Array): PublicKey | undefined {
     const name = keyName(nodeId, keyId)
     const known = this.#imported.get(name)
-    const spki = this.#deviceKeys.get(name)
+    const spki = this.#deviceKeys.get(name)?.altSpki
     if (known !== undefined || spki === undefined) return known
     const key = this.#dependencies.provider.importPublic(spki)
     this.#imported.set(name, key)
     return key
   }
 
-  /** Everyone known, by node_id. */
-  members(): readonly Member[] {
-    return [...this.#members.values()].sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1))
+  /** As {@link findKey}, for blocks that come in: a key counts until the last certificate that carries it is revoked. */
+  findLiveKey(nodeId: string, keyId: Uint8Array): PublicKey | undefined {
+    const leaf = this.#deviceKeys.get(keyName(nodeId, keyId))
+    if (leaf === undefined || this.#isRevoked(leaf)) return undefined
+    return this.findKey(nodeId, keyId)
   }
 
-  #validate(chain: readonly Certificate[], atMs: number): Promise<ValidPath> {
+  /** Everyone known and not revoked, by node_id. */
+  members(): readonly Member[] {
+    return this.#sorted(false).map(([nodeId, { roles, notAfterMs: certificateExpiresAtMs }]) => ({
+      nodeId,
+      roles,
+      certificateExpiresAtMs,
+    }))
+  }
+
+  /** node_ids of those whose newest certificate is revoked. */
+  revoked(): readonly string[] {
+    return this.#sorted(true).map(([nodeId]) => nodeId)
+  }
+
+  /** The newest certificate known of a node. */
+  leafOf(nodeId: string): Certificate | undefined {
+    return this.#leaves.get(nodeId)
+  }
+
+  async #newestOf(chain: readonly Uint8Array[]): Promise<Uint8Array[] | undefined> {
+    const [old] = parseChain(chain)
+    const nodeId = old && memberLabel('node', this.#options.mesh, old)
+    const newest = nodeId === undefined ? undefined : this.#leaves.get(nodeId)
+    const [oldKey, newKey] = [old?.overlayKey?.publicKey, newest?.overlayKey?.publicKey]
+    if (newest === undefined || !oldKey || !newKey || !equalBytes(oldKey, newKey)) return undefined
+    const found = await this.#dependencies.records.chain(newest.authorityKeyId, newest.serialNumber)
+    return found?.map(({ der }) => der)
+  }
+
+  #sorted(revoked: boolean): [nodeId: string, leaf: Certificate][] {
+    return [...this.#leaves]
+      .filter(([, leaf]) => this.#isRevoked(leaf) === revoked)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+
+  #isRevoked(leaf: Certificate): boolean {
+    return this.revocations.revocationOf(leaf, this.#dependencies.clock.now()) !== undefined
+  }
+
+  #validateAt(chain: readonly Certificate[], purpose: PathPolicy['purpose'], atMs: number): Promise<ValidPath> {
     const { mesh, rootFingerprint, root } = this.#options
-    const policy = { mesh, rootFingerprint, signaturePolicy: 'hybrid', purpose: 'node' } as const
-    const input = { chain, root, atMs, revocations: this.#revocations, policy }
+    const policy = { mesh, rootFingerprint, signaturePolicy: 'hybrid', purpose } as const
+    const input = { chain, root, atMs, revocations: this.revocations, policy }
     return validatePath(input, { provider: this.#dependencies.provider, cache: this.paths })
   }
 
+  /** Every signature of `path` held: it is at least as late as its CAs said when they signed. */
+  #attested(path: ValidPath): ValidPath {
+    const { clock } = this.#dependencies
+    for (const { authorityKeyId, notBeforeMs } of path.chain.slice(0, -1)) {
+      clock.attest?.(toHex(authorityKeyId), notBeforeMs)
+    }
+    return path
+  }
+
   async #keep(path: ValidPath): Promise<void> {
+    const isNews = this.revocations.addAuthorities(path.chain)
     await this.#dependencies.records.putChain(path.chain)
     this.#remember(path.leaf)
+    if (isNews) this.#dependencies.onAuthority?.()
   }
 
   #remember(leaf: Certificate): void {
     if (leaf.altSpki === undefined || equalBytes(leaf.fingerprint, this.#options.rootFingerprint)) return
     const nodeId = memberLabel('node', this.#options.mesh, leaf)
     if (nodeId === undefined) return
-    this.#deviceKeys.set(keyName(nodeId, sha256(leaf.altSpki)), leaf.altSpki)
-    const known = this.#members.get(nodeId)
-    if (known !== undefined && known.certificateExpiresAtMs >= leaf.notAfterMs) return
-    this.#members.set(nodeId, { nodeId, roles: leaf.roles, certificateExpiresAtMs: leaf.notAfterMs })
+    putNewest(this.#deviceKeys, keyName(nodeId, sha256(leaf.altSpki)), leaf)
+    putNewest(this.#leaves, nodeId, leaf)
   }
+}
+
+function putNewest(leaves: Map<string, Certificate>, name: string, leaf: Certificate): void {
+  const known = leaves.get(name)
+  if (known === undefined || known.notAfterMs < leaf.notAfterMs) leaves.set(name, leaf)
+}
+
+/** The last moment before a revocation that says from when on a certificate does not count; undefined for other failures. */
+function validUntilRevoked(error: unknown): number | undefined {
+  if (!isGapmeshError(error, 'RECORDS_PATH_REVOKED') || error.metadata.keyCompromise === true) return undefined
+  const { revokedAtMs } = error.metadata
+  return typeof revokedAtMs === 'number' ? revokedAtMs - 1 : undefined
+}
+
+/**
+ * The policy on stale lists of each role, from the configuration.
+ * @throws {TypeError} for a text that is none; the configuration has checked it
+ */
+export function stalenessPolicies(text: (role: StalenessRole) => string): StalenessPolicies {
+  const read = (role: StalenessRole) => {
+    const policy = parseStalenessPolicy(text(role))
+    if (policy === undefined) throw new TypeError(`crl.staleness.${role} is no policy`)
+    return policy
+  }
+  return { node: read('node'), validator: read('validator'), operator: read('operator') }
 }
 
 function keyName(nodeId: string, keyId: Uint8Array): string {

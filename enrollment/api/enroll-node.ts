@@ -3,27 +3,15 @@ import type { SignatureProvider, SuiteName } from '../../crypto/index.ts'
 import type { Keystore } from '../../crypto/store/index.ts'
 import type { ValidPath } from '../../records/path/index.ts'
 import { buildCsr } from '../csr.ts'
-import { ensureSecret, ensureSigningKey, pseudonymKeyName } from '../store/index.ts'
+import { NODE_KEYS, pseudonymKeyName } from '../keys/index.ts'
+import { checkSuite } from '../redemption.ts'
+import { ensureSecret, ensureSigningKey } from '../store/index.ts'
 import type { MeshSettings } from '../types.ts'
 import { type RequestEnrollmentOptions, requestEnrollment } from './client.ts'
 
-/** Names of a node's keys in its keystore. The mesh's pseudonym key is beside them, by epoch. */
-export const NODE_KEYS = {
-  /** ML-DSA signing key: the subject of the certificate. */
-  identity: 'identity',
-  /** Classical signing key of record signatures and admission. */
-  device: 'device',
-  /** Ed25519 signing key behind the PeerId. */
-  overlay: 'overlay',
-  /** 32-byte secret under which the node's store seals payloads. */
-  store: 'store',
-} as const
-
-export interface EnrollNodeOptions extends Omit<RequestEnrollmentOptions, 'csr'> {
+export interface EnrollNodeOptions extends Omit<RequestEnrollmentOptions, 'makeCsr'> {
   /** The node's open keystore; keys that are missing are made in it. */
   keystore: Keystore
-  /** Suite of an identity key made now. Default `ml-dsa-87`. */
-  identitySuite?: SuiteName | undefined
 }
 
 export interface EnrollNodeDependencies {
@@ -45,22 +33,24 @@ export interface NodeEnrollment {
 const STORE_SECRET_BYTES = 32
 
 /**
- * Makes a node's keys where they are missing and asks a CA for its certificate. After any failure the call may be
+ * Makes a node's keys where they are missing, of the CA's suite, and asks the CA for its certificate. After any failure the call may be
  * repeated with the same keystore and token: the CA knows the keys again.
- * @throws what `requestEnrollment` and the keystore throw
+ * @throws ENROLLMENT_CSR_SUITE when the keystore has keys for another mesh; what `requestEnrollment` and the keystore throw
  */
 export async function enrollNode(
   options: EnrollNodeOptions,
   dependencies: EnrollNodeDependencies,
 ): Promise<NodeEnrollment> {
-  const { keystore, identitySuite = 'ml-dsa-87', ...request } = options
-  const csr = await buildCsr({
-    identityKey: await ensureSigningKey(keystore, NODE_KEYS.identity, identitySuite),
-    deviceKey: await ensureSigningKey(keystore, NODE_KEYS.device, 'ed25519'),
-    overlayKey: await ensureSigningKey(keystore, NODE_KEYS.overlay, 'ed25519'),
-  })
+  const { keystore, ...request } = options
+  const makeCsr = async (suite: SuiteName) => {
+    const identityKey = await ensureSigningKey(keystore, NODE_KEYS.identity, suite)
+    checkSuite(identityKey.publicKey, suite)
+    const deviceKey = await ensureSigningKey(keystore, NODE_KEYS.device, 'ed25519')
+    const overlayKey = await ensureSigningKey(keystore, NODE_KEYS.overlay, 'ed25519')
+    return buildCsr({ identityKey, deviceKey, overlayKey })
+  }
   await ensureSecret(keystore, NODE_KEYS.store, () => dependencies.random.bytes(STORE_SECRET_BYTES))
-  const { nodeId, path, chain, config } = await requestEnrollment({ ...request, csr }, dependencies)
+  const { nodeId, path, chain, config } = await requestEnrollment({ ...request, makeCsr }, dependencies)
   const { pseudonym, ...settings } = config
   await ensureSecret(keystore, pseudonymKeyName(pseudonym.epoch), () => pseudonym.key)
   return { mesh: path.mesh, nodeId, path, chain, config: { ...settings, pseudonymEpoch: pseudonym.epoch } }

@@ -13,7 +13,8 @@ export interface Problem {
 
 const TITLES = {
   400: ['bad-request', 'The request is malformed.'],
-  403: ['refused', 'The enrolment is refused.'],
+  401: ['unauthenticated', 'A valid certificate of this mesh is needed.'],
+  403: ['refused', 'The request is refused.'],
   404: ['not-found', 'There is nothing here.'],
   429: ['too-many-requests', 'Too many requests. Try again in a minute.'],
   500: ['internal', 'The CA failed.'],
@@ -27,32 +28,45 @@ export function problemOf(status: ProblemStatus): Problem {
   return { type: `urn:gapmesh:problem:${name}`, title, status }
 }
 
-const REFUSED = [
-  'ENROLLMENT_TOKEN_FOREIGN',
-  'ENROLLMENT_TOKEN_UNKNOWN',
-  'ENROLLMENT_TOKEN_EXPIRED',
-  'ENROLLMENT_TOKEN_USED',
-  'ENROLLMENT_NODE_ID_MISMATCH',
-  'ENROLLMENT_NODE_ID_TAKEN',
-]
-const MALFORMED = [
-  'ENROLLMENT_TOKEN_FORMAT',
-  'ENROLLMENT_TOKEN_CHECKSUM',
-  'ENROLLMENT_NODE_ID_MISSING',
-  'ENROLLMENT_REQUEST_MALFORMED',
-  'ENROLLMENT_CSR_TOO_LARGE',
-  'ENROLLMENT_CSR_MALFORMED',
-  'ENROLLMENT_CSR_PROOF',
-  'ENROLLMENT_PEM',
-]
+type Code = Parameters<typeof ENROLLMENT_ERRORS.create>[0]
+
+const STATUSES: Readonly<Partial<Record<Code, ProblemStatus>>> = {
+  ENROLLMENT_TOKEN_FORMAT: 400,
+  ENROLLMENT_TOKEN_CHECKSUM: 400,
+  ENROLLMENT_NODE_ID_MISSING: 400,
+  ENROLLMENT_REQUEST_MALFORMED: 400,
+  ENROLLMENT_CSR_TOO_LARGE: 400,
+  ENROLLMENT_CSR_MALFORMED: 400,
+  ENROLLMENT_CSR_PROOF: 400,
+  ENROLLMENT_PEM: 400,
+  ENROLLMENT_POLICY_MALFORMED: 400,
+  ENROLLMENT_PEER_UNTRUSTED: 401,
+  ENROLLMENT_TOKEN_FOREIGN: 403,
+  ENROLLMENT_TOKEN_UNKNOWN: 403,
+  ENROLLMENT_TOKEN_EXPIRED: 403,
+  ENROLLMENT_TOKEN_USED: 403,
+  ENROLLMENT_NODE_ID_MISMATCH: 403,
+  ENROLLMENT_NODE_ID_TAKEN: 403,
+  ENROLLMENT_CSR_SUITE: 403,
+  ENROLLMENT_POLICY: 403,
+  ENROLLMENT_PEER_REVOKED: 403,
+  ENROLLMENT_KEY_REVOKED: 403,
+  ENROLLMENT_RENEWAL_SERIAL: 403,
+  ENROLLMENT_RENEWAL_KEY: 403,
+  ENROLLMENT_RENEWAL_ELSEWHERE: 403,
+  ENROLLMENT_GRACE_OVER: 403,
+  ENROLLMENT_GRACE_USED: 403,
+  ENROLLMENT_DELEGATED: 403,
+  ENROLLMENT_NOT_ALLOWED: 403,
+  ENROLLMENT_CERTIFICATE_UNKNOWN: 404,
+  ENROLLMENT_NOT_FOUND: 404,
+  ENROLLMENT_BUSY: 429,
+}
 
 /** The status that tells a client about `error`: ours by code, the HTTP server's own by their status. */
 export function statusOf(error: unknown): ProblemStatus {
-  if (CRYPTO_ERRORS.matches(error, 'CRYPTO_BUSY') || ENROLLMENT_ERRORS.matches(error, 'ENROLLMENT_BUSY')) return 429
-  if (ENROLLMENT_ERRORS.matches(error)) {
-    if (REFUSED.includes(error.code)) return 403
-    return MALFORMED.includes(error.code) ? 400 : 500
-  }
+  if (CRYPTO_ERRORS.matches(error, 'CRYPTO_BUSY')) return 429
+  if (ENROLLMENT_ERRORS.matches(error)) return STATUSES[error.code as Code] ?? 500
   const status = (error as { statusCode?: unknown } | undefined)?.statusCode
   return typeof status === 'number' && status >= 400 && status < 500 ? 400 : 500
 }

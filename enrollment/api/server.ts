@@ -1,13 +1,25 @@
 import type { Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { TLSSocket } from 'node:tls'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Clock, checkOptionKeys, checkWholeNumber, isGapmeshError, type Logger } from '../../core/index.ts'
+import { LOCAL_ACTOR } from '../audit.ts'
 import { ENROLLMENT_ERRORS } from '../errors.ts'
-import { MAX_CONNECTIONS, MAX_RATE_LIMITED_CLIENTS, MAX_REQUEST_BYTES, SERVER_LIFETIME_MS } from '../limits.ts'
+import {
+  MAX_CONNECTIONS,
+  MAX_CONNECTIONS_PER_ADDRESS,
+  MAX_POLICY_REQUEST_BYTES,
+  MAX_RATE_LIMITED_CLIENTS,
+  MAX_REQUEST_BYTES,
+  SERVER_LIFETIME_MS,
+} from '../limits.ts'
 import { RateLimiter } from '../rate-limiter.ts'
 import type { MeshCa, ServerIdentity } from '../store/index.ts'
-import { encodeAnswer, readRequest } from '../wire.ts'
+import { Callers } from './callers.ts'
+import { guardConnections } from './connection-guard.ts'
+import { type Call, type Operations, operationsOf } from './operations.ts'
 import { type ProblemStatus, problemOf, statusOf } from './problems.ts'
+import { ROUTES, type Route } from './routes.ts'
 import { TLS_OPTIONS } from './tls.ts'
 
 export interface ServeCaOptions {
@@ -22,6 +34,12 @@ export interface ServeCaOptions {
   rateBurst?: number | undefined
   /** Requests that one address may make per minute in the long run. Default 60. */
   ratePerMinute?: number | undefined
+  /** Attempts to redeem one token, at once and per minute in the long run. Default 120. */
+  tokenRate?: number | undefined
+  /** Connections that one address may hold. Default 32. */
+  connectionsPerAddress?: number | undefined
+  /** How long a TLS handshake may take, and after it the arrival of a request, in milliseconds. Default 15,000. */
+  deadlineMs?: number | undefined
 }
 
 export interface ServeCaDependencies {
@@ -37,26 +55,38 @@ export interface CaServer {
   close(): Promise<void>
 }
 
-const REQUEST_TIMEOUT_MS = 15_000
+const DEFAULT_DEADLINE_MS = 15_000
 const KEEP_ALIVE_MS = 5_000
 
+/** How long an answer may take on its way: a long list on a narrow link. */
+const ANSWER_MS = 300_000
+
+/** How often the server's certificate is looked at. */
+const RENEWAL_CHECK_MS = 600_000
+
+/** How often Node looks for requests that take too long to arrive. */
+const REQUEST_CHECK_MS = 500
+
 /**
- * Serves `POST /v1/enroll` over HTTPS, with a certificate under the mesh's root and the root in its chain.
- * Loads the HTTP framework when called.
+ * Serves the enrolment API over HTTPS, with a certificate under the mesh's root and the root in its chain. Loads the HTTP
+ * framework when called.
  * @throws ENROLLMENT_LISTEN
  */
 export async function serveCa(options: ServeCaOptions, dependencies: ServeCaDependencies): Promise<CaServer> {
   const { ca, host = '127.0.0.1', port = 8443 } = checkServeOptions(options)
-  const app = await createApp(await ca.issueServerIdentity())
+  const { deadlineMs = DEFAULT_DEADLINE_MS, connectionsPerAddress = MAX_CONNECTIONS_PER_ADDRESS } = options
+  const app = await createApp(await ca.issueServerIdentity(), deadlineMs)
   const server = app.server as unknown as Server
   server.maxConnections = MAX_CONNECTIONS
+  guardConnections(server, { maxPerAddress: connectionsPerAddress, handshakeMs: deadlineMs }, dependencies)
   const url = () => options.publicUrl ?? urlOf(server.address() as AddressInfo)
   addProblems(app, dependencies.logger)
-  addRateLimit(app, options, dependencies.clock)
-  app.post('/v1/enroll', async (request, reply) => {
-    const answer = await ca.enroll(readRequest(request.body), { crlUrl: `${url()}/v1/crl` })
-    return reply.header('cache-control', 'no-store').send(encodeAnswer(answer))
-  })
+  addRateLimit(app, options, dependencies)
+  addRoutes(
+    app,
+    ca,
+    operationsOf({ ca, ...dependencies, tokens: tokenLimiter(options, dependencies), crlUrl: () => `${url()}/v1/crl` }),
+  )
   await app.listen({ host, port }).catch(async (cause) => {
     await app.close()
     throw ENROLLMENT_ERRORS.create('ENROLLMENT_LISTEN', { cause, detail: `${host}:${port}` })
@@ -71,22 +101,48 @@ export async function serveCa(options: ServeCaOptions, dependencies: ServeCaDepe
   }
 }
 
+const OPTION_BOUNDS = {
+  port: { min: 0, max: 65_535 },
+  rateBurst: { min: 1, max: 1_000_000 },
+  ratePerMinute: { min: 1, max: 10_000_000 },
+  tokenRate: { min: 1, max: 1_000_000 },
+  connectionsPerAddress: { min: 1, max: MAX_CONNECTIONS },
+  deadlineMs: { min: 1, max: 600_000 },
+} as const
+
 function checkServeOptions(options: ServeCaOptions): ServeCaOptions {
-  checkOptionKeys('serveCa', options, ['ca', 'host', 'port', 'publicUrl', 'rateBurst', 'ratePerMinute'])
-  if (options.port !== undefined) checkWholeNumber('port', options.port, { min: 0, max: 65_535 })
+  checkOptionKeys('serveCa', options, ['ca', 'host', 'publicUrl', ...Object.keys(OPTION_BOUNDS)])
+  for (const [name, bounds] of Object.entries(OPTION_BOUNDS)) {
+    const value = options[name as keyof typeof OPTION_BOUNDS]
+    if (value !== undefined) checkWholeNumber(name, value, bounds)
+  }
   if (options.publicUrl !== undefined && !/^https:\/\/[^/?#]+$/.test(options.publicUrl)) {
     throw new TypeError('publicUrl is an https URL without path or trailing slash')
   }
   return options
 }
 
-async function createApp({ certificateChain, privateKey }: ServerIdentity): Promise<FastifyInstance> {
+/** Clients may show a certificate or none; each route judges for itself. */
+const CLIENTS = { requestCert: true, rejectUnauthorized: false, ca: [] as string[] }
+
+async function createApp(
+  { certificateChain, privateKey }: ServerIdentity,
+  deadlineMs: number,
+): Promise<FastifyInstance> {
   const { fastify } = await import('fastify')
   const app = fastify({
-    https: { ...TLS_OPTIONS, cert: certificateChain, key: privateKey, handshakeTimeout: REQUEST_TIMEOUT_MS },
+    https: {
+      ...TLS_OPTIONS,
+      ...CLIENTS,
+      cert: certificateChain,
+      key: privateKey,
+      handshakeTimeout: deadlineMs,
+      headersTimeout: deadlineMs,
+      connectionsCheckingInterval: REQUEST_CHECK_MS,
+    },
     bodyLimit: MAX_REQUEST_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: deadlineMs,
+    connectionTimeout: deadlineMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
@@ -99,41 +155,88 @@ function addProblems(app: FastifyInstance, logger: Logger): void {
   app.setErrorHandler((error, request, reply) => {
     const status = statusOf(error)
     const code = isGapmeshError(error) ? error.code : (error as { code?: string }).code
-    const facts = { address: request.ip, status, code }
-    if (status === 500) logger.error({ ...facts, err: error }, 'enrolment failed')
-    else logger.warn(facts, 'enrolment refused')
+    const facts = { address: request.ip, route: request.routeOptions.url, status, code }
+    if (status === 500) logger.error({ ...facts, err: error }, 'a request to the CA failed')
+    else logger.warn(facts, 'a request to the CA was refused')
     return sendProblem(reply, status)
   })
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404))
 }
 
-function addRateLimit(app: FastifyInstance, options: ServeCaOptions, clock: Clock): void {
+function addRateLimit(app: FastifyInstance, options: ServeCaOptions, { clock }: ServeCaDependencies): void {
   const { rateBurst: burst = 30, ratePerMinute: perMinute = 60 } = options
   const limiter = new RateLimiter({ burst, perMinute, maxClients: MAX_RATE_LIMITED_CLIENTS }, { clock })
   app.addHook('onRequest', async (request, reply) => {
-    if (limiter.take(request.ip)) return undefined
-    return sendProblem(reply.header('retry-after', '60'), 429)
+    const timer = clock.setTimer(ANSWER_MS, () => request.raw.socket.destroy(), { unref: true })
+    reply.raw.once('close', () => timer.cancel())
+    return limiter.take(request.ip) ? undefined : sendProblem(reply, 429)
   })
 }
 
+function tokenLimiter(options: ServeCaOptions, dependencies: { clock: Clock }): RateLimiter {
+  const { tokenRate = 120 } = options
+  return new RateLimiter({ burst: tokenRate, perMinute: tokenRate, maxClients: MAX_RATE_LIMITED_CLIENTS }, dependencies)
+}
+
+/** Routes on which the CA judges the certificate together with the request. */
+const JUDGED_BY_CA: readonly Route['operation'][] = ['rotate', 'rotateOperator']
+
+function addRoutes(app: FastifyInstance, ca: MeshCa, operations: Operations): void {
+  const callers = new Callers(ca)
+  const identified = new WeakMap<FastifyRequest, Pick<Call, 'presented' | 'actor'>>()
+  const stranger = { presented: [], actor: LOCAL_ACTOR }
+  for (const route of ROUTES) {
+    const { method, operation, auth } = route
+    app.route({
+      method,
+      url: route.path.replace('{id}', ':id'),
+      bodyLimit: operation === 'setPolicy' ? MAX_POLICY_REQUEST_BYTES : MAX_REQUEST_BYTES,
+      // Before the body is read: strangers do not get that far.
+      onRequest: async (request) => {
+        if (auth !== 'node' && auth !== 'operator') return
+        const socket = request.raw.socket as TLSSocket
+        const presented = callers.presented(socket)
+        const actor = JUDGED_BY_CA.includes(operation) ? LOCAL_ACTOR : await callers.identify(socket, auth)
+        identified.set(request, { presented, actor })
+      },
+      handler: async (request, reply) => {
+        const caller = identified.get(request) ?? stranger
+        if (operation !== 'fetchList' && operation !== 'fetchDelta') reply.header('cache-control', 'no-store')
+        const body = await operations[operation]({ request, reply, ...caller }).catch(async (error) => {
+          const member = auth === 'node' || auth === 'operator'
+          throw member ? await callers.explain(error, caller.presented, auth) : error
+        })
+        return body === undefined ? reply.code(204).send() : body
+      },
+    })
+  }
+}
+
 function sendProblem(reply: FastifyReply, status: ProblemStatus): FastifyReply {
+  if (status === 429) reply.header('retry-after', '60')
   return reply.code(status).type('application/problem+json').send(problemOf(status))
 }
 
 /** Puts a fresh certificate in the running server at half the lifetime of the last one. */
 function renewPeriodically(server: Server, ca: MeshCa, { clock, logger }: ServeCaDependencies): { stop(): void } {
-  const schedule = () => clock.setTimer(SERVER_LIFETIME_MS / 2, () => void renew(), { unref: true })
-  let timer = schedule()
+  let dueMs = clock.now() + SERVER_LIFETIME_MS / 2
   let stopped = false
   const renew = async () => {
+    dueMs = clock.now() + SERVER_LIFETIME_MS / 2
     try {
       const { certificateChain: cert, privateKey: key } = await ca.issueServerIdentity()
-      if (!stopped) server.setSecureContext({ ...TLS_OPTIONS, cert, key })
+      if (!stopped) server.setSecureContext({ ...TLS_OPTIONS, ...CLIENTS, cert, key })
     } catch (error) {
+      dueMs = clock.now()
       logger.error({ err: error }, "the certificate of the CA's server could not be renewed")
     }
-    if (!stopped) timer = schedule()
   }
+  // Looked at often: a timer for days does not count those that the machine sleeps.
+  const check = () => {
+    if (clock.now() >= dueMs) void renew()
+    timer = clock.setTimer(RENEWAL_CHECK_MS, check, { unref: true })
+  }
+  let timer = clock.setTimer(RENEWAL_CHECK_MS, check, { unref: true })
   return {
     stop() {
       stopped = true

@@ -1,4 +1,6 @@
 import { constants } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import { MAX_CHAIN_LENGTH } from '../../records/path/index.ts'
 
 /** Group list of both ends: hybrid key exchange only, the strongest first. */
 const GROUPS = 'SecP384r1MLKEM1024:X25519MLKEM768'
@@ -11,3 +13,17 @@ export const TLS_OPTIONS = {
   sigalgs: 'mldsa87:mldsa65',
   secureOptions: constants.SSL_OP_NO_TICKET,
 } as const
+
+/**
+ * DER of the certificates that the other side has shown, leaf first, whose key it has proven to hold; of more than a
+ * chain may have, one more.
+ */
+export function presentedChain(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = []
+  let certificate = socket.getPeerX509Certificate()
+  while (certificate !== undefined && chain.length <= MAX_CHAIN_LENGTH) {
+    chain.push(certificate.raw)
+    certificate = certificate.issuerCertificate
+  }
+  return chain
+}

@@ -289,8 +289,35 @@ t.test('status and nodes', async (t) => {
       ledger: { headSeq: 12, origins: 3 },
       ingest: { inputs: [{ path: '/e', format: 'eve', state: 'reading', offset: 99 }], counters: { read: 7, kept: 7 } },
       traffic: { queued: 0, refusedLinks: 1, gossipRejoins: 0, gossip: {}, catchUp: {} },
+      trust: {
+        clock: { standing: 'behind', nowMs: Date.UTC(2026, 0, 1), offByMs: -60_000, floorMs: Date.UTC(2026, 0, 1) },
+        rotation: {
+          caUrl: 'https://ca.example:8443',
+          dueAtMs: Date.UTC(2026, 0, 4),
+          failures: 2,
+          lastFailure: 'ENROLLMENT_UNREACHABLE',
+          renewed: 0,
+        },
+        lists: [
+          {
+            authority: 'ab'.repeat(32),
+            kind: 'full',
+            number: '7',
+            thisUpdateMs: 0,
+            nextUpdateMs: 1,
+            ageMs: 9,
+            state: 'tolerated',
+            trustedForMs: 36_000_000,
+          },
+        ],
+        ordered: 1,
+        pseudonym: { epoch: 3 },
+        verdicts: [{ nodeId: 'sensor-9', verdict: 'untrusted', reasons: ['revoked'] }],
+      },
       warnings: ['look here'],
     }),
+    'node.rotate': async () => ({ serialNumber: '0a', expiresAtMs: Date.UTC(2026, 0, 8) }),
+    'time.confirm': async ({ atMs = 0 }) => ({ standing: 'trusted', nowMs: atMs, offByMs: 0, floorMs: atMs }),
     'nodes.list': async () => ({
       nodes: [
         {
@@ -298,11 +325,22 @@ t.test('status and nodes', async (t) => {
           peerId: '12D3',
           self: true,
           connected: true,
+          verdict: 'trusted',
+          reasons: [],
           roles: ['node'],
           addresses: [],
           headSeq: 12,
         },
-        { nodeId: 'relay-2', peerId: '', self: false, connected: false, roles: ['node', 'validator'], addresses: [] },
+        {
+          nodeId: 'relay-2',
+          peerId: '',
+          self: false,
+          connected: false,
+          verdict: 'untrusted',
+          reasons: ['revoked'],
+          roles: ['node', 'validator'],
+          addresses: [],
+        },
       ],
     }),
   })
@@ -315,8 +353,18 @@ t.test('status and nodes', async (t) => {
   t.match(status.out, /^warning +look here$/m)
   t.equal(JSON.parse((await gapmesh(['status', '--home', home, '--json'])).out).nodeId, 'sensor-1')
   const nodes = await gapmesh(['node', 'list', '--home', home])
-  t.match(nodes.out, /^sensor-1 +this node +- +- +node +12 +- +12D3$/m)
-  t.match(nodes.out, /^relay-2 +away +- +- +node,validator +- +-$/m)
+  t.match(nodes.out, /^sensor-1 +this node +trusted +- +- +node +12 +- +12D3$/m)
+  t.match(nodes.out, /^relay-2 +away +untrusted \(revoked\) +- +- +node,validator +- +-$/m)
+  t.match(status.out, /^clock +2026-01-01T00:00:00Z \(behind, off by -60 s\), not before 2026-01-01T00:00:00Z$/m)
+  t.match(status.out, /^renewal +due 2026-01-04T00:00:00Z at https:.*, failed 2 times: ENROLLMENT_UNREACHABLE$/m)
+  t.match(status.out, /^list +full 7 of CA abababababababab, issued 1970-.*, tolerated, good for 10 h$/m)
+  t.match(status.out, /^ordered +1 revocations/m)
+  t.match(status.out, /^untrusted +sensor-9: revoked$/m)
+  const rotated = await gapmesh(['node', 'rotate', '--home', home])
+  t.equal(rotated.out, 'The certificate is 0a now, valid until 2026-01-08T00:00:00Z\n')
+  const confirmed = await gapmesh(['node', 'time', 'confirm', '2026-02-01', '--home', home])
+  t.equal(confirmed.out, 'The node takes 2026-02-01T00:00:00Z for the time (trusted)\n')
+  t.match(await gapmesh(['node', 'time', 'confirm', 'noon', '--home', home]), { code: 2 })
 })
 
 t.test('a long command stops on request, and a closed pipe is no error', async (t) => {

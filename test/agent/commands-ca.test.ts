@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import t from 'tap'
 import { Terminal } from './process.ts'
 
@@ -59,6 +59,14 @@ t.test('nodes enrol with one-time tokens', async (t) => {
     const enrolled = await terminal.json(line)
     t.match(enrolled, { mesh: 'north-grid', node_id: 'sensor-1', root_fingerprint: ca.root.fingerprint })
     t.same(await terminal.json(line), enrolled, 'the same node may ask again')
+    const other = await terminal.refused(line.replace('--node-id sensor-1', '--node-id sensor-9'))
+    t.match(other, { exit: 1, code: 'AGENT_HOME_OTHER_IDENTITY', message: /sensor-1 in north-grid, not sensor-9/ })
+    const identity = await readFile(terminal.path('sensor-1/node.json'), 'utf8')
+    const elsewhere = await terminal.refused(line.replace(' --token-file token', ''), { GAPMESH_TOKEN: foreign.token })
+    t.match(elsewhere, { exit: 1, code: 'AGENT_HOME_OTHER_IDENTITY', hint: /another --home/ }, 'a mesh of that name')
+    t.equal(await readFile(terminal.path('sensor-1/node.json'), 'utf8'), identity)
+    const below = await terminal.refused(line.replace('--home sensor-1', '--home token/below'))
+    t.match(below, { exit: 1, code: 'AGENT_CLI_SYSTEM', message: /ENOTDIR.*token\/below/ })
     const thief = await terminal.refused(`${enrol} --home thief --node-id sensor-1 --token-file token ${key('thief')}`)
     t.match(thief, { exit: 3, code: 'ENROLLMENT_REFUSED' }, 'another may not')
     t.notOk(existsSync(terminal.path('thief/node.json')))

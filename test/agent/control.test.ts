@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -94,6 +94,17 @@ t.test('one request, one answer, for this user alone', async (t) => {
   const filter = { sinceMs: 1, origin: 'sensor-1', minSeverity: 4, limit: 10 }
   t.same(await client.call('records.list', filter), { records: [RECORD] })
   t.same(seen, [filter])
+})
+
+t.test('another user is told that it is not theirs, not that there is no agent', async (t) => {
+  const { path, client } = await serve(t, {})
+  chmodSync(path, 0)
+  // Modes do not bind the superuser.
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) process.seteuid?.(65_534)
+  const denied = client.call('status', {}).catch((error) => error)
+  if (isRoot) process.seteuid?.(0)
+  t.match(await denied, { code: 'AGENT_CONTROL_DENIED', hint: /as the user that runs the agent/ })
 })
 
 t.test('errors cross with code, message and hint; causes and defects do not', async (t) => {

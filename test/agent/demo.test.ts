@@ -38,7 +38,7 @@ t.test('--json prints one object, and nothing is left', async (t) => {
   t.equal(err, '')
   t.equal(out.trimEnd().split('\n').length, 1)
   const report = JSON.parse(out)
-  const { alerts, signatures, records, elapsedMs } = report
+  const { alerts, signatures, records, elapsedMs, revocation } = report
   t.same(report, {
     ok: true,
     nodes: 3,
@@ -47,6 +47,8 @@ t.test('--json prints one object, and nothing is left', async (t) => {
     records,
     delivered: { 'node-1': signatures, 'node-2': signatures, 'node-3': signatures },
     offline: { node: 'node-3', missed: 12, caughtUp: 12 },
+    rotation: { rotated: 3, lost: 0 },
+    revocation: { node: 'node-3', refusedBy: 2, withinMs: revocation.withinMs },
     link: { protocol: 'TLSv1.3', group: 'SecP384r1MLKEM1024', signature: 'ML-DSA-87' },
     elapsedMs,
   })
@@ -98,8 +100,8 @@ t.test('a log that is no log is told at once', async (t) => {
   t.same(await readdir(tmp), [])
 })
 
-/** Runs the demo until it says `step`, interrupts it a moment later, and looks at what is left. */
-async function interrupt(t: Test, step: string): Promise<void> {
+/** Runs the demo until it says `step`, interrupts it `times` times a moment later, and looks at what is left. */
+async function interrupt(t: Test, step: string, times: number): Promise<void> {
   const { terminal, tmp, env } = await scene(t)
   const child = terminal.start('demo --nodes 3', env)
   let err = ''
@@ -108,7 +110,7 @@ async function interrupt(t: Test, step: string): Promise<void> {
     err += chunk
     if (stoppedMs > 0 || !err.includes(step)) return
     stoppedMs = performance.now()
-    setTimeout(() => child.kill('SIGINT'), 300)
+    for (let time = 0; time < times; time += 1) setTimeout(() => child.kill('SIGINT'), 300 + 10 * time)
   })
   const code = await new Promise((resolve) => child.on('close', resolve))
   t.equal(code, 1)
@@ -118,4 +120,6 @@ async function interrupt(t: Test, step: string): Promise<void> {
   t.same(await processesIn(tmp), [], 'no process is left')
 }
 
-for (const step of ['enrol', 'is killed']) t.test(`SIGINT after "${step}" leaves nothing`, (t) => interrupt(t, step))
+for (const step of ['enrol', 'is killed']) t.test(`SIGINT after "${step}" leaves nothing`, (t) => interrupt(t, step, 1))
+
+t.test('nor does a second and a third SIGINT', (t) => interrupt(t, 'enrol', 3))

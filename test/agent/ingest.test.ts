@@ -189,7 +189,10 @@ t.test('a followed input that fails is shown and tried again; stopping is prompt
 
 t.test('wrong use', async (t) => {
   const input = { path: '/logs/eve.json', format: 'eve' as const }
-  t.throws(() => ingest({ inputs: [input, input] }), TypeError)
+  t.throws(() => ingest({ inputs: [input, input] }), {
+    code: 'AGENT_CONFIG_VALUE',
+    message: /\/logs\/eve.json is named twice/,
+  })
   const positions = new Map([[input.path, encodePosition.length === 1 ? Uint8Array.of(1) : Uint8Array.of(2)]])
   t.throws(() => ingest({ inputs: [input] }, { positions }), { code: 'AGENT_INPUT_POSITION' })
 })

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import type { Test } from 'tap'
 import { loadConfig } from '../../agent/config/index.ts'
 import { type NodeHome, nodeHome, type RunningNode, startNode, writeIdentity } from '../../agent/index.ts'
-import { type Logger, silentLogger, systemClock, systemRandom } from '../../core/index.ts'
+import { type Clock, type Logger, silentLogger, systemClock, systemRandom } from '../../core/index.ts'
 import { createKeystore, unlockByKeyFile } from '../../crypto/store/index.ts'
 import { enrollNode, serveCa } from '../../enrollment/api/index.ts'
+import type { MeshCa } from '../../enrollment/store/index.ts'
 import { makeTestCa, testDependencies } from '../helpers/ca.ts'
 
 /** The home of an enrolled node, below `parent`, and the file that opens its keystore. */
@@ -22,24 +23,35 @@ export async function temporaryDirectory(t: Test): Promise<string> {
   return directory
 }
 
-/** Enrols `sensor-1` with a CA that lives as long as the test. */
+/** Enrols `sensor-1` with a CA that lives as long as the test and answers during this call alone. */
 export async function enrolHome(t: Test, parent: string): Promise<EnrolledHome> {
-  const dependencies = testDependencies()
   const { ca } = await makeTestCa(t, { home: join(parent, 'ca') })
-  const server = await serveCa({ ca, port: 0 }, dependencies)
-  const home = nodeHome(join(parent, 'sensor-1'))
-  const keyFile = join(parent, 'sensor-1.key')
+  const server = await serveCa({ ca, port: 0 }, testDependencies())
+  try {
+    return await enrolAt({ ca, url: server.url }, { parent, nodeId: 'sensor-1' })
+  } finally {
+    await server.close()
+  }
+}
+
+/** Enrols a node with a CA that answers at `url`, into a home of its own. */
+export async function enrolAt(
+  { ca, url }: { ca: MeshCa; url: string },
+  { parent, nodeId }: { parent: string; nodeId: string },
+): Promise<EnrolledHome> {
+  const dependencies = testDependencies()
+  const home = nodeHome(join(parent, nodeId))
+  const keyFile = join(parent, `${nodeId}.key`)
   const unlock = unlockByKeyFile({ path: keyFile })
   const keystore = await createKeystore({ directory: home.keystore, unlock }, dependencies)
   try {
-    const { token } = await ca.createToken({ nodeId: 'sensor-1' })
-    const { mesh, nodeId, path, chain, config } = await enrollNode({ keystore, url: server.url, token }, dependencies)
+    const { token } = await ca.createToken({ nodeId })
+    const { mesh, path, chain, config } = await enrollNode({ keystore, url, token }, dependencies)
     const rootFingerprint = path.chain.at(-1)?.fingerprint ?? new Uint8Array()
-    const { pseudonymEpoch } = config
-    await writeIdentity(home, { mesh, nodeId, rootFingerprint, pseudonymEpoch, bootstrapPeers: [], chain })
+    const known = { mesh, nodeId, rootFingerprint, pseudonymEpoch: config.pseudonymEpoch, bootstrapPeers: [], chain }
+    await writeIdentity(home, { ...known, caUrl: url, enrolledAtMs: path.leaf.notBeforeMs })
   } finally {
     keystore.close()
-    await server.close()
   }
   return { home, keyFile }
 }
@@ -48,23 +60,27 @@ export interface StartOptions {
   /** EVE log to follow. */
   readonly eve?: string
   readonly logger?: Logger
+  readonly clock?: Clock
+  /** Multiaddrs of peers. */
+  readonly bootstrap?: readonly string[]
+  /** Further settings. */
+  readonly flags?: Readonly<Record<string, string>>
 }
 
-/** Starts the node of a home, alone and on loopback. */
+/** Starts the node of a home on loopback, alone unless it is told of peers. */
 export async function startAlone(t: Test, at: EnrolledHome, options: StartOptions = {}): Promise<RunningNode> {
-  const { eve, logger = silentLogger() } = options
+  const { eve, logger = silentLogger(), clock = systemClock(), bootstrap = [] } = options
   const flags = {
     'mesh.listen': ['/ip4/127.0.0.1/tcp/0'],
     'mesh.mdns': false,
+    'mesh.bootstrap': bootstrap,
     'ingest.fold': false,
+    ...options.flags,
     ...(eve !== undefined && { 'ingest.eve': [eve] }),
   }
   const config = await loadConfig({ home: at.home.directory, flags, env: {}, workingDirectory: '/' })
   const unlock = unlockByKeyFile({ path: at.keyFile })
-  const node = await startNode(
-    { home: at.home, config, unlock },
-    { clock: systemClock(), random: systemRandom(), logger },
-  )
+  const node = await startNode({ home: at.home, config, unlock }, { clock, random: systemRandom(), logger })
   t.teardown(() => node.stop())
   return node
 }

@@ -90,6 +90,73 @@ t.test('events that can never be accepted are left out, counted and told', async
   t.match(warnings, [/^5 events could never be accepted/])
 })
 
+t.test('with a clock in 1970 or 2099 a node goes by what its CA has signed, and says so', async (t) => {
+  const directory = await temporaryDirectory(t)
+  const at = await enrolHome(t, directory)
+  const eve = join(directory, 'eve.json')
+  let offsetMs = 0
+  const wrong = { ...clock, now: () => clock.now() + offsetMs }
+  const first = await startAlone(t, at, { clock: wrong })
+  await until('it may append', () => first.appending === 'appending')
+  const { record } = await first.publish([event(1)])
+  await first.stop()
+  for (const [round, now, standing] of [
+    [2, Date.UTC(2099, 0), 'ahead'],
+    [3, 0, 'behind'],
+  ] as const) {
+    offsetMs = now - clock.now()
+    await appendFile(eve, eveLine(round))
+    const node = await startAlone(t, at, { eve, clock: wrong })
+    await until('the alert is signed', async () => (await state(node)).anomalies === round)
+    const { trust, warnings } = await nodeStatus(node)
+    t.match(trust.clock, { standing, nowMs: Number, offByMs: Number })
+    t.ok(
+      Math.abs(trust.clock.nowMs - node.certificate.notBeforeMs) < 60_000,
+      'the time of the certificate, and what passed',
+    )
+    t.match(warnings[0], new RegExp(`^the clock of this machine is .* ${standing}: set it, or vouch`))
+    for await (const { record: later } of node.parts.records.list()) {
+      t.ok(later.createdAtMs >= record.createdAtMs && later.createdAtMs < record.createdAtMs + 60_000)
+    }
+    await node.stop()
+  }
+  offsetMs = 0
+  const node = await startAlone(t, at, { eve, clock: wrong })
+  t.same(await state(node), { records: 3, anomalies: 3, blocks: 3, ok: true })
+  t.same((await nodeStatus(node)).warnings, [])
+})
+
+t.test(
+  'with a clock beyond its certificate a node signs nothing, and forgets nothing, until it is right',
+  async (t) => {
+    const directory = await temporaryDirectory(t)
+    const at = await enrolHome(t, directory)
+    const eve = join(directory, 'eve.json')
+    let offsetMs = 0
+    const wrong = { ...clock, now: () => clock.now() + offsetMs }
+    const first = await startAlone(t, at, { clock: wrong })
+    await until('it may append', () => first.appending === 'appending')
+    await first.publish([event(1)])
+    await first.stop()
+    await writeFile(eve, eveLine(2))
+    offsetMs = 80 * 86_400_000
+    const node = await startAlone(t, at, { eve, clock: wrong })
+    await until('the alert waits', () => node.parts.acceptor.state().waitingFor === 'AGENT_CERTIFICATE_ENDED')
+    t.match(await state(node), { records: 1, anomalies: 1, blocks: 1 }, 'what seems to have expired is kept')
+    const { trust, warnings } = await nodeStatus(node)
+    t.match(trust, {
+      clock: { standing: 'trusted' },
+      grace: { used: 0, left: 3, help: /see that https:.* can be reached/ },
+    })
+    t.match(
+      warnings.join('\n'),
+      /certificate ended before it could be renewed.*\nno revocation list has ever come.*\n.*certificate of this node has expired\n.*expired records are kept/,
+    )
+    offsetMs = 0
+    await until('the clock is right', async () => (await state(node)).anomalies === 2)
+  },
+)
+
 t.test('what no event is to blame for stops the reading, visibly, and loses nothing', async (t) => {
   const directory = await temporaryDirectory(t)
   const at = await enrolHome(t, directory)
@@ -120,12 +187,12 @@ t.test('a node with a damaged ledger runs, appends nothing and says so', async (
   await t.rejects(damaged.publish([event(31)]), { code: 'AGENT_NODE_NOT_APPENDING', message: /: damaged$/ })
   const status = await nodeStatus(damaged)
   t.match(status, { append: 'damaged', ledger: { headSeq: 30 } })
-  t.ok(status.warnings.some((line) => /the ledger is damaged, nothing is appended: run gapmesh doctor/.test(line)))
+  t.ok(status.warnings.some((line) => /the ledger is damaged, nothing is appended: see docs\/operations.md/.test(line)))
   const check = await state(damaged)
   t.equal(check.ok, false)
   await damaged.stop()
   const doctor = await terminal.run('doctor --home sensor-1 --key-file sensor-1.key')
-  t.match(doctor, { code: 1, out: /^store +failed +.*blocks? .*missing/m })
+  t.match(doctor, { code: 1, out: /^store +failed +.*sensor-1: blocks? .*missing.*docs\/operations.md/m })
 })
 
 /** Changes one bit in the middle of LevelDB's log, which opens all the same and drops what is near it. */
@@ -146,7 +213,7 @@ t.test('after its newest blocks were lost, a node does not use the numbers of th
   // What a peer gives back: a record whose blocks this node has lost, and nobody else had yet.
   const lost = await signRecord(
     { ...first.record, sequence: 40 },
-    { mesh: node.parts.identity.mesh, rootFingerprint: node.parts.identity.rootFingerprint, ...node.parts.keys },
+    { ...node.parts.identity, ...node.parts.membership.current, deviceKey: node.parts.keys.deviceKey },
     { policy: 'hybrid' },
   )
   t.equal(await node.parts.inbox.receive(lost.bytes, { road: 'catch-up', nodeId: 'relay-1' }), 'accept')

@@ -4,6 +4,7 @@ import { SimulatedClock, silentLogger } from '../../core/index.ts'
 import { append, chainOf, deviceKey, forge, openNode, type TestNode } from '../ledger/support.ts'
 
 const FIRST_ANSWER_MS = 5_000
+const OTHER_ANSWERS_MS = 2_000
 const PROOF_MS = 30_000
 
 /** A node whose disk holds only the first `held` blocks of its chain of five, and all five. */
@@ -26,7 +27,7 @@ function ask(node: TestNode, firstAnswerMs = FIRST_ANSWER_MS) {
   const asked: string[] = []
   const stop = new AbortController()
   const question = new OwnHeadQuestion(
-    { firstAnswerMs, proofMs: PROOF_MS },
+    { firstAnswerMs, otherAnswersMs: OTHER_ANSWERS_MS, proofMs: PROOF_MS },
     { clock, logger: silentLogger(), ledger: node.ledger, fetch: (nodeId) => asked.push(nodeId) },
   )
   const asking = { question, asked, stop, answer: undefined as unknown, pass }
@@ -59,16 +60,34 @@ t.test('a node whose peers are away waits a little', async (t) => {
   t.equal(await asking.pass(400), 'append')
 })
 
-t.test('peers that know the same, less or nothing', async (t) => {
+t.test('a peer that knows the same head ends the question', async (t) => {
   const { node, head } = await restored(t, 3)
-  for (const claim of [head(3), head(1), undefined]) {
+  const asking = ask(node)
+  asking.question.claimed(head(3), 'b')
+  t.equal(await asking.pass(300), undefined, 'a claim is not all that a peer may tell')
+  asking.question.answered('b')
+  t.equal(await asking.pass(300), 'append')
+  t.same(asking.asked, [])
+})
+
+t.test('after a peer that knows less or nothing, the others are waited for a little', async (t) => {
+  const { node, bytes, head } = await restored(t, 3)
+  for (const claim of [head(1), undefined]) {
     const asking = ask(node)
     if (claim !== undefined) asking.question.claimed(claim, 'b')
-    t.equal(await asking.pass(300), undefined, 'a claim is not all that a peer may tell')
     asking.question.answered('b')
-    t.equal(await asking.pass(300), 'append')
+    t.equal(await asking.pass(OTHER_ANSWERS_MS - 200), undefined)
+    t.equal(await asking.pass(400), 'append', 'there are no others')
     t.same(asking.asked, [])
   }
+  const asking = ask(node)
+  asking.question.answered('new')
+  t.equal(await asking.pass(OTHER_ANSWERS_MS - 200), undefined)
+  asking.question.claimed(head(5), 'b')
+  t.equal(await asking.pass(1_000), undefined, 'numbers 4 and 5 are taken')
+  t.same(asking.asked, ['b'])
+  await node.ledger.receive('a', bytes.slice(3))
+  t.equal(await asking.pass(1_000), 'append')
 })
 
 t.test('a restored backup gets its tail back first', async (t) => {

@@ -130,3 +130,12 @@ export class Daemon {
     return { code: await this.#closed, tookMs: performance.now() - startedMs }
   }
 }
+
+/** A home with a CA, and the flag that opens it. */
+export async function makeCa(t: Test) {
+  const terminal = await Terminal.open(t)
+  const key = (name: string) => `--key-file ${terminal.path(`${name}.key`)}`
+  const at = `--home ca ${key('ca')}`
+  const made = await terminal.json(`ca init ${at} --mesh north-grid`)
+  return { terminal, key, at, made }
+}

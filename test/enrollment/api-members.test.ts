@@ -192,7 +192,7 @@ t.test('revocation lists by HTTP', async (t) => {
       t.equal((await get({ accept })).headers['content-type']?.split(';')[0], type, accept)
     for (const known of [der.headers.etag, '*', `W/${der.headers.etag}`, `"x", ${der.headers.etag}`]) {
       const { status, body, headers } = await get({ 'if-none-match': known ?? '' })
-      t.equal(status, 304, known)
+      t.equal(status, 304, `${known}`)
       t.equal(body.length, 0)
       t.equal(headers.etag, der.headers.etag)
     }
@@ -225,6 +225,11 @@ t.test('an operator instructs the CA', async (t) => {
   for (const target of [{ nodeId: 'nobody' }, { operator: 'nobody' }, { serialNumber: Uint8Array.of(1) }]) {
     await t.rejects(requestRevocation({ ...caller, target }, dependencies), nobody)
   }
+  const refused = { code: 'ENROLLMENT_REFUSED', metadata: { status: 400 } }
+  const early = { ...caller, target: { nodeId: 'gone' }, invalidityMs: -1000 }
+  await t.rejects(requestRevocation(early, dependencies), refused, 'a time that the CA does not keep')
+  await t.rejects(requestToken({ ...caller, token: { labels: ['two words'] } }, dependencies), refused)
+  await t.rejects(requestToken({ ...caller, token: { roles: [] } }, dependencies), refused)
   const policy = { ...DEFAULT_POLICY, allow: ['relay-1', 'relay-2'], maxNodes: 7, namePattern: 'relay-*' }
   await setPolicy({ ...caller, policy }, dependencies)
   t.same(await getPolicy(caller, dependencies), policy)
@@ -233,7 +238,10 @@ t.test('an operator instructs the CA', async (t) => {
   await setPolicy({ ...caller, policy: most }, dependencies)
   t.equal((await getPolicy(caller, dependencies)).allow?.length, 10_000, 'as long as a policy can be')
   const bad = { ...DEFAULT_POLICY, graceCount: -1 }
-  await t.rejects(setPolicy({ ...caller, policy: bad }, dependencies), { metadata: { status: 400 } })
+  await t.rejects(setPolicy({ ...caller, policy: bad }, dependencies), {
+    code: 'ENROLLMENT_REFUSED',
+    metadata: { status: 400 },
+  })
   t.same(await approveRootChange(caller, dependencies), { approvedBy: ['alice'], needed: 0 })
   const by: string[] = []
   for await (const { actor } of ca.audit()) if (actor.kind === 'operator') by.push(actor.name)

@@ -56,6 +56,13 @@ t.test('patterns mean what the same regular expression means', (t) => {
   t.end()
 })
 
+t.test('the longest policy reads back', (t) => {
+  const allow = Array.from({ length: MAX_ALLOWED_NODES }, (_, at) => `n${'x'.repeat(57)}${10_000 + at}`)
+  const policy = checkedPolicy({ ...DEFAULT_POLICY, allow, maxNodes: Number.MAX_SAFE_INTEGER })
+  t.same(decodePolicy(encodePolicy(policy)), policy)
+  t.end()
+})
+
 t.test('a policy outside its bounds is refused by the name of the member', (t) => {
   const refused: Partial<Record<keyof EnrollmentPolicy, unknown>>[] = [
     { allow: ['Not a label'] },

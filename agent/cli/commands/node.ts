@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { NodeEnrollOptions } from '../actions.ts'
-import { collect, parseLabel } from '../parse.ts'
+import { collect, parseLabel, parseTime, type TimeArgument } from '../parse.ts'
 import { type CommandRunner, examples, withCommonOptions } from '../runner.ts'
 import { keystoreOptions, withKeystoreOptions } from './keystore-options.ts'
 
@@ -14,6 +14,22 @@ export function registerNode(program: Command, runner: CommandRunner): void {
     runner.run(list, async (context) => (await import('../control-actions.ts')).listNodes(context)),
   )
   registerEnroll(node, runner)
+  const rotate = withCommonOptions(
+    node.command('rotate').description('change the certificate of the running agent now'),
+  ).action(() => runner.run(rotate, async (context) => (await import('../control-actions.ts')).rotateNode(context)))
+  registerTime(node, runner)
+}
+
+function registerTime(node: Command, runner: CommandRunner): void {
+  const time = node.command('time').description('what the running agent takes for the time').helpCommand(false)
+  const confirm = withCommonOptions(
+    time.command('confirm').description('vouch for the time: what was believed before no longer counts'),
+  )
+    .argument('[time]', 'such as 2026-01-01T12:00:00Z (default: what the clock of this machine shows)', parseTime)
+    .addHelpText('after', examples('gapmesh node time confirm', 'gapmesh node time confirm 2026-01-01T12:00:00Z'))
+    .action((at?: TimeArgument) =>
+      runner.run(confirm, async (context) => (await import('../control-actions.ts')).confirmTime(at, context)),
+    )
 }
 
 function registerEnroll(node: Command, runner: CommandRunner): void {

@@ -60,6 +60,8 @@ function placeholder(spec: OptionSpec): string {
       return 'host:port'
     case 'multiaddr-list':
       return 'multiaddr'
+    case 'text':
+      return 'text'
     default:
       return 'path'
   }

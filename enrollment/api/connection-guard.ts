@@ -1,0 +1,43 @@
+import type { Server } from 'node:https'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Clock } from '../../core/index.ts'
+
+export interface ConnectionLimits {
+  /** Most connections from one address. */
+  readonly maxPerAddress: number
+  /** How long a TLS handshake may take, whatever arrives meanwhile. */
+  readonly handshakeMs: number
+}
+
+/** Ends connections beyond an address's share, and those whose handshake does not come to its end in time. */
+export function guardConnections(server: Server, limits: ConnectionLimits, { clock }: { clock: Clock }): void {
+  const held = new Map<string, number>()
+  const handshakes = new Map<string, () => void>()
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? ''
+    const count = (held.get(address) ?? 0) + 1
+    if (count > limits.maxPerAddress) {
+      socket.destroy()
+      return
+    }
+    held.set(address, count)
+    const end = endpointOf(socket)
+    // Node's own limit on handshakes counts from the last byte, so that a byte now and then would hold them open.
+    const timer = clock.setTimer(limits.handshakeMs, () => socket.destroy(), { unref: true })
+    handshakes.set(end, () => timer.cancel())
+    socket.once('close', () => {
+      timer.cancel()
+      handshakes.delete(end)
+      const left = (held.get(address) ?? 1) - 1
+      if (left === 0) held.delete(address)
+      else held.set(address, left)
+    })
+  })
+  server.on('secureConnection', (socket: TLSSocket) => handshakes.get(endpointOf(socket))?.())
+}
+
+/** The other side of a connection: the same for the TCP socket and the TLS socket above it. */
+function endpointOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
