@@ -173,10 +173,14 @@ export const AGENT_ERRORS = defineErrors('agent', {
     hint: 'Import a current list: gapmesh crl import FILE. The policy is crl.staleness.operator.',
     action: 'ignore',
   },
+  AGENT_NODE_UNKNOWN: {
+    message: 'the agent knows no such node',
+    hint: 'gapmesh node list shows those it knows. By serial number: gapmesh ca revoke',
+  },
   AGENT_LIST_ISSUER_REVOKED: { message: 'the CA that signed the revocation list is revoked', action: 'ignore' },
   AGENT_NODE_NOT_APPENDING: {
     message: 'this node may not extend its chain',
-    hint: 'gapmesh status tells why; what to do is in docs/operations.md.',
+    hint: 'gapmesh status tells why; what to do is in docs/operations/node.md.',
   },
 
   AGENT_METRICS_ADDRESS: {

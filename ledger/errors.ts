@@ -30,6 +30,6 @@ export const LEDGER_ERRORS = defineErrors('ledger', {
   },
   LEDGER_DAMAGED: {
     message: 'the ledger on disk is damaged',
-    hint: 'Peers hold the chain. Stop the agent and follow "A damaged store" in docs/operations.md; append nothing before.',
+    hint: 'Peers hold the chain. Stop the agent and follow "A damaged store" in docs/operations/node.md; append nothing before.',
   },
 })

@@ -30,6 +30,8 @@ export function createActions(): CliActions {
     crlStatus: async (...given) => (await import('./crl.ts')).crlStatus(...given),
     crlImport: async (...given) => (await import('./crl.ts')).crlImport(...given),
     crlExport: async (...given) => (await import('./crl.ts')).crlExport(...given),
+    directiveRevoke: async (...given) => (await import('./directive.ts')).directiveRevoke(...given),
+    directiveRotate: async (...given) => (await import('./directive.ts')).directiveRotate(...given),
     crlShow: async (...given) => (await import('./crl.ts')).crlShow(...given),
     nodeEnroll: async (...given) => (await import('./enroll.ts')).nodeEnroll(...given),
     run: async (...given) => (await import('./run.ts')).run(...given),

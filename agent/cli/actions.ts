@@ -133,6 +133,23 @@ export interface NodeEnrollOptions extends KeystoreOptions {
   readonly addresses: readonly string[]
 }
 
+/** Who gives a directive; the keystore is the operator's. */
+export interface OperatorKeys extends KeystoreOptions {
+  /** Directory of the operator: chain and keystore. */
+  readonly operator: string
+}
+
+export interface DirectiveRevokeOptions extends OperatorKeys {
+  readonly nodeId: string
+  readonly reason: RevokeReason
+}
+
+export interface DirectiveRotateOptions extends OperatorKeys {
+  /** All nodes when absent. */
+  readonly nodeId?: string
+  readonly withinMs: number
+}
+
 export interface RunOptions {
   /** From `--config`. */
   readonly configFile?: string
@@ -174,6 +191,8 @@ export interface CliActions {
   readonly crlImport: Action<CrlFileOptions & KeystoreOptions>
   readonly crlExport: Action<CrlExportOptions & KeystoreOptions>
   readonly crlShow: Action<CrlFileOptions>
+  readonly directiveRevoke: Action<DirectiveRevokeOptions>
+  readonly directiveRotate: Action<DirectiveRotateOptions>
   readonly nodeEnroll: Action<NodeEnrollOptions>
   readonly run: Action<RunOptions>
   readonly doctor: Action<KeystoreOptions>

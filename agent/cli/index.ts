@@ -27,9 +27,12 @@ export type {
   CrlExportOptions,
   CrlFileOptions,
   DemoOptions,
+  DirectiveRevokeOptions,
+  DirectiveRotateOptions,
   ExitCode,
   KeystoreOptions,
   NodeEnrollOptions,
+  OperatorKeys,
   RemoteOptions,
   RunOptions,
 } from './actions.ts'

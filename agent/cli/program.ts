@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import type { CliActions, ExitCode } from './actions.ts'
 import { registerCa } from './commands/ca.ts'
 import { registerCrl } from './commands/crl.ts'
+import { registerDirective } from './commands/directive.ts'
 import { registerNode } from './commands/node.ts'
 import { registerRecord } from './commands/record.ts'
 import { registerTop } from './commands/top.ts'
@@ -53,6 +54,7 @@ function createProgram({ version, io }: CliDependencies, runner: CommandRunner):
   registerNode(program, runner)
   registerCa(program, runner)
   registerCrl(program, runner)
+  registerDirective(program, runner)
   return program
 }
 

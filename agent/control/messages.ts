@@ -96,6 +96,8 @@ export interface NodeSummary extends VerdictView {
   /** Sequence number of the newest ledger block known of it. */
   readonly headSeq?: number
   readonly certificateExpiresAtMs?: number
+  /** Its newest certificate: key id of its CA, serial number, and the SHA-256 of its SPKI, hexadecimal. */
+  readonly certificate?: { readonly authority: string; readonly serialNumber: string; readonly keyId: string }
 }
 
 export interface InputStatus {

@@ -9,7 +9,8 @@ import { systemClock } from '../../core/index.ts'
 import { type Action, type CliIo, type CommandContext, type DemoOptions, type Progress, table } from '../cli/index.ts'
 import { inspectLog, SAMPLE } from './input.ts'
 import { LocalMesh } from './mesh.ts'
-import { type DemoReport, type Narrator, type NodeRow, Scenario } from './scenario.ts'
+import type { Narrator } from './narrator.ts'
+import { type DemoReport, type NodeRow, Scenario } from './scenario.ts'
 
 export { LocalMesh, type MeshOptions } from './mesh.ts'
 
@@ -20,7 +21,7 @@ export const demo: Action<DemoOptions> = async (options, context) => {
   const { workingDirectory } = context.io
   const log = options.eve === undefined ? SAMPLE : resolve(workingDirectory, options.eve)
   const input = await inspectLog(log, clock)
-  const release = outliveSignals(context.io)
+  outliveSignals(context.io)
   const directory = await openDirectory(options, workingDirectory)
   const mesh = new LocalMesh({ directory, nodes: options.nodes }, { clock })
   const narrator = new TerminalNarrator(context)
@@ -41,15 +42,13 @@ export const demo: Action<DemoOptions> = async (options, context) => {
     await mesh.close(options.keep === undefined ? 'SIGKILL' : 'SIGTERM')
     if (options.keep === undefined) await rm(directory, { recursive: true, force: true })
     else context.note(`Homes are kept in ${directory}`)
-    release()
   }
 }
 
-/** The first signal ends the demo; another one must not end this process before it has cleaned up, which is soon. */
-function outliveSignals({ signals }: CliIo): () => void {
+/** The first signal ends the demo; another one must not end this process before it has cleaned up and said so, which is soon. */
+function outliveSignals({ signals }: CliIo): void {
   const stay = () => {}
   signals.on('SIGINT', stay).on('SIGTERM', stay)
-  return () => signals.off('SIGINT', stay).off('SIGTERM', stay)
 }
 
 /** What `work` comes to, or at once the signal's reason: a step that is under way is left to whoever ends its processes. */

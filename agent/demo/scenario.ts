@@ -2,6 +2,7 @@ import type { Clock } from '../../core/index.ts'
 import type { ControlMethods } from '../control/index.ts'
 import type { IngestInput } from '../ingest/index.ts'
 import type { LocalMesh } from './mesh.ts'
+import type { Narrator } from './narrator.ts'
 import { type RevocationReport, type RotationReport, TrustScenario } from './trust-scenario.ts'
 
 /** What the demo found, as `--json` prints it. */
@@ -36,14 +37,6 @@ export interface NodeRow {
 export interface Outcome {
   readonly report: DemoReport
   readonly rows: readonly NodeRow[]
-}
-
-/** Told as the scenario goes. */
-export interface Narrator {
-  /** A step begins; `total` is what it counts to, if it counts. */
-  step(text: string, total?: number): Promise<void>
-  /** How far the step is. */
-  reached(count: number): void
 }
 
 export interface ScenarioOptions {

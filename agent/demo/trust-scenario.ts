@@ -1,6 +1,6 @@
 import { type Clock, sleep } from '../../core/index.ts'
 import type { LocalMesh } from './mesh.ts'
-import type { Narrator } from './scenario.ts'
+import type { Narrator } from './narrator.ts'
 
 /** What the change of every certificate came to. */
 export interface RotationReport {

@@ -317,7 +317,10 @@ export class RunningNode {
     const { problems } = await checkLedger({ nodeId: identity.nodeId, scope: 'quick' }, { database })
     if (problems.length === 0) return
     this.#appending = 'damaged'
-    this.#dependencies.logger.error({ problems }, 'The ledger is damaged; nothing is appended. See docs/operations.md')
+    this.#dependencies.logger.error(
+      { problems },
+      'The ledger is damaged; nothing is appended. See docs/operations/node.md',
+    )
   }
 
   /** A second block at a number: of another node an alarm, of this one a reason to stop at once. */

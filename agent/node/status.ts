@@ -66,7 +66,8 @@ function warningsOf(node: RunningNode): string[] {
   if (leftMs < 0) warnings.push('the certificate of this node has expired')
   else if (leftMs < DAY_MS) warnings.push(`the certificate of this node ends in ${Math.ceil(leftMs / 3_600_000)} h`)
   if (node.appending === 'asking') warnings.push('waiting for peers to tell what they know of this chain')
-  if (node.appending === 'damaged') warnings.push('the ledger is damaged, nothing is appended: see docs/operations.md')
+  if (node.appending === 'damaged')
+    warnings.push('the ledger is damaged, nothing is appended: see docs/operations/node.md')
   if (node.appending === 'forked') warnings.push('two blocks of this node stand at one number: an operator must decide')
   if (node.lostBlocks > 0) warnings.push(`${node.lostBlocks} published blocks of this node are lost`)
   const { missing, expirySuspended } = records.counts()
@@ -129,6 +130,13 @@ function nodeSummary(node: RunningNode, { nodeId, roles, certificateExpiresAtMs 
     ...(peer !== undefined && { connectedSinceMs: peer.sinceMs, link: peer.link }),
     ...(headSeq !== undefined && { headSeq }),
     certificateExpiresAtMs,
+    ...(leaf !== undefined && {
+      certificate: {
+        authority: toHex(leaf.authorityKeyId),
+        serialNumber: toHex(leaf.serialNumber),
+        keyId: toHex(leaf.subjectKeyId),
+      },
+    }),
   }
 }
 

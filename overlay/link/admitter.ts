@@ -44,13 +44,13 @@ const UNTOLD: ReadonlySet<string> = new Set(['OVERLAY_LINK_CLOSED', 'OVERLAY_LIN
 /** The part of an admission that is the same on every transport: judge the chain, exchange statements, tell refusals. */
 export class Admitter {
   readonly #settings: LinkSettings
-  readonly #deviceKeys: readonly SigningKey[]
+  readonly #deviceKey: SigningKey
   readonly #dependencies: MeshTlsDependencies
   readonly #aadItem: Uint8Array
 
   constructor(options: LinkSettings & Pick<MeshTlsOptions, 'deviceKey'>, dependencies: MeshTlsDependencies) {
     this.#settings = options
-    this.#deviceKeys = options.deviceKey === undefined ? [] : [options.deviceKey]
+    this.#deviceKey = options.deviceKey
     this.#dependencies = dependencies
     this.#aadItem = externalAad(options.mesh, sha256(options.rootDer))
   }
@@ -102,7 +102,7 @@ export class Admitter {
       },
       own: { policyVersion, features },
       aadItem: this.#aadItem,
-      signingKeys: [identityKey, ...this.#deviceKeys],
+      signingKeys: [identityKey, this.#deviceKey],
       peerKeys: path,
     })
     return { path, link: linkFacts(path, peerTerms), ...(judgedAtMs === undefined ? {} : { judgedAtMs }) }

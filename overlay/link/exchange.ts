@@ -25,9 +25,9 @@ export interface ExchangeInput {
   readonly own: PeerTerms
   /** The external_aad of the mesh. */
   readonly aadItem: Uint8Array
-  /** Keys this side signs with: identity key, then device key if it takes part. */
+  /** Keys this side signs with: identity key, then device key. */
   readonly signingKeys: readonly SigningKey[]
-  /** Keys of the peer's certificate: the identity key must sign, the device key may. */
+  /** Keys of the peer's certificate, which must both sign. */
   readonly peerKeys: NodeKeys
 }
 

@@ -17,8 +17,8 @@ export interface MeshTlsOptions extends LinkCredentials {
   readonly mesh: string
   /** Root certificate of the mesh, DER. */
   readonly rootDer: Uint8Array
-  /** Signs the admission statement beside the identity key, when given. */
-  readonly deviceKey?: SigningKey
+  /** Signs the admission statement beside the identity key. */
+  readonly deviceKey: SigningKey
   /** Default `level5`. */
   readonly level?: LinkLevel
   /** Number of the signed mesh configuration this node runs by. Default 0: none yet. */

@@ -3,7 +3,7 @@
  *
  * ```
  * content type    "application/gapmesh-admission"
- * signatures      1*2: identity key, which must sign, then device key, which may
+ * signatures      2: identity key, then device key
  * payload         [protocol tstr, role 1 dialler | 2 listener, mesh tstr,
  *                  SHA-256 of the dialler's certificate, SHA-256 of the listener's certificate,
  *                  dialler's nonce 32, listener's nonce 32, channel binding 32, policy version uint, [* feature tstr]]
@@ -91,12 +91,16 @@ function readFrame(sign: Uint8Array): CoseFrame {
   }
 }
 
-/** True when the identity key among `keys` has signed, and every signature that is there holds. */
+/**
+ * True when the identity key and the device key in `keys` have both signed: whoever copied the one, say from a disk, does not
+ * have the other, which may live in hardware.
+ */
 export async function statementHolds(
   { frame }: SignedStatement,
   by: { keys: NodeKeys; aadItem: Uint8Array; provider: SignatureProvider },
 ): Promise<boolean> {
-  if (!frame.signatures.some(({ suite }) => suite.half === 'post-quantum')) return false
+  const halves = new Set(frame.signatures.map(({ suite }) => suite.half))
+  if (halves.size !== 2) return false
   const verdicts = await Promise.all(frame.signatures.map((signature) => signatureHolds(frame, signature, by)))
   return verdicts.every(Boolean)
 }

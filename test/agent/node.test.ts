@@ -187,12 +187,16 @@ t.test('a node with a damaged ledger runs, appends nothing and says so', async (
   await t.rejects(damaged.publish([event(31)]), { code: 'AGENT_NODE_NOT_APPENDING', message: /: damaged$/ })
   const status = await nodeStatus(damaged)
   t.match(status, { append: 'damaged', ledger: { headSeq: 30 } })
-  t.ok(status.warnings.some((line) => /the ledger is damaged, nothing is appended: see docs\/operations.md/.test(line)))
+  t.ok(
+    status.warnings.some((line) =>
+      /the ledger is damaged, nothing is appended: see docs\/operations\/node.md/.test(line),
+    ),
+  )
   const check = await state(damaged)
   t.equal(check.ok, false)
   await damaged.stop()
   const doctor = await terminal.run('doctor --home sensor-1 --key-file sensor-1.key')
-  t.match(doctor, { code: 1, out: /^store +failed +.*sensor-1: blocks? .*missing.*docs\/operations.md/m })
+  t.match(doctor, { code: 1, out: /^store +failed +.*sensor-1: blocks? .*missing.*docs\/operations\/node.md/m })
 })
 
 /** Changes one bit in the middle of LevelDB's log, which opens all the same and drops what is near it. */

@@ -1,4 +1,4 @@
-/** The procedure of docs/operations.md, "A damaged store", as an operator follows it. */
+/** The procedure of docs/operations/node.md, "A damaged store", as an operator follows it. */
 import { rename, writeFile } from 'node:fs/promises'
 import t from 'tap'
 import { ControlClient, controlSocketPath } from '../../agent/control/index.ts'
@@ -56,7 +56,7 @@ t.test('a node whose store is damaged fetches its own chain back and continues i
   await database.close()
   const refused = await terminal.refused(`${join} --eve eve.json`)
   t.match(refused, { exit: 1, out: '', code: 'LEDGER_DAMAGED', message: /the own head is missing/ })
-  t.match(refused.hint, /docs\/operations.md/)
+  t.match(refused.hint, /docs\/operations\/node.md/)
 
   await rename(terminal.path('sensor-1/db'), terminal.path('sensor-1/db.damaged'))
   await terminal.daemon(t, join)

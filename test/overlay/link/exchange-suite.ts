@@ -31,7 +31,11 @@ export async function exchangeSuite(kit: LinkKit): Promise<void> {
     return { ...peer.facts, ...nonces }
   }
 
-  async function sendStatement(peer: RawPeer, statement: Statement, keys = [bad.identityKey]): Promise<void> {
+  async function sendStatement(
+    peer: RawPeer,
+    statement: Statement,
+    keys = [bad.identityKey, bad.deviceKey],
+  ): Promise<void> {
     peer.channel.send({ type: 'statement', sign: await signStatement(statement, { keys, aadItem }) })
   }
 
@@ -46,10 +50,7 @@ export async function exchangeSuite(kit: LinkKit): Promise<void> {
   t.test('a hand-made dialler that tells the truth is admitted', async (t) => {
     const peer = await kit.dial(good, bad)
     const statement = await greet(peer)
-    await sendStatement(peer, { ...statement, features: ['a', 'b'], policyVersion: 3 }, [
-      bad.identityKey,
-      bad.deviceKey,
-    ])
+    await sendStatement(peer, { ...statement, features: ['a', 'b'], policyVersion: 3 })
     await peer.channel.expect('statement')
     peer.channel.send({ type: 'admitted' })
     await until(() => good.admissions.length === 1, 'admitted')
@@ -81,7 +82,8 @@ export async function exchangeSuite(kit: LinkKit): Promise<void> {
 
   const middle = mesh.node('middle')
   const SIGNERS: { what: string; keys: TestNode['identityKey'][] }[] = [
-    { what: 'another node', keys: [middle.identityKey] },
+    { what: 'another node', keys: [middle.identityKey, middle.deviceKey] },
+    { what: 'the identity key alone', keys: [bad.identityKey] },
     { what: 'the device key alone', keys: [bad.deviceKey] },
     { what: "the identity key and another node's device key", keys: [bad.identityKey, middle.deviceKey] },
   ]
@@ -98,7 +100,7 @@ export async function exchangeSuite(kit: LinkKit): Promise<void> {
   t.test('a statement signed for the same mesh under another root is refused', async (t) => {
     const peer = await kit.dial(good, bad)
     const other = externalAad(mesh.mesh, OTHER)
-    const sign = await signStatement(await greet(peer), { keys: [bad.identityKey], aadItem: other })
+    const sign = await signStatement(await greet(peer), { keys: [bad.identityKey, bad.deviceKey], aadItem: other })
     peer.channel.send({ type: 'statement', sign })
     t.equal(await refused(peer), 'OVERLAY_LINK_SIGNATURE')
     await nothingLeft(good)
@@ -166,7 +168,7 @@ export async function exchangeSuite(kit: LinkKit): Promise<void> {
     t.teardown(() => forgetful.libp2p.stop())
     const first = await kit.dial(forgetful, bad)
     const statement = await greet(first)
-    const recorded = await signStatement(statement, { keys: [bad.identityKey], aadItem })
+    const recorded = await signStatement(statement, { keys: [bad.identityKey, bad.deviceKey], aadItem })
     first.channel.send({ type: 'statement', sign: recorded })
     await first.channel.expect('statement')
     first.hangUp()

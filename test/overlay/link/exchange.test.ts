@@ -21,7 +21,10 @@ t.test('what a dialler sends right behind its last frame reaches libp2p', async 
   const { nonce: listenerNonce } = await peer.channel.expect('hello')
   const statement = { ...peer.facts, diallerNonce, listenerNonce }
   const aadItem = externalAad(mesh.mesh, mesh.root.certificate.fingerprint)
-  peer.channel.send({ type: 'statement', sign: await signStatement(statement, { keys: [bad.identityKey], aadItem }) })
+  peer.channel.send({
+    type: 'statement',
+    sign: await signStatement(statement, { keys: [bad.identityKey, bad.deviceKey], aadItem }),
+  })
   await peer.channel.expect('statement')
   const hello = utf8('\x13/multistream/1.0.0\n')
   peer.socket.write(new Uint8Array([...encodeFrame({ type: 'admitted' }), ...hello]))

@@ -12,7 +12,7 @@ import { gateOf, nothingLeft, openSockets, until } from './support.ts'
 export async function linkSuite(kit: LinkKit): Promise<void> {
   const mesh = await makeTestMesh({ nodes: ['alpha', 'bravo', 'charlie'] })
   const alpha = await kit.start(mesh, 'alpha', { options: { features: ['sync/1'], policyVersion: 7 } })
-  const bravo = await kit.start(mesh, 'bravo', { options: { deviceKey: mesh.node('bravo').deviceKey } })
+  const bravo = await kit.start(mesh, 'bravo')
   t.teardown(() => Promise.all([alpha.libp2p.stop(), bravo.libp2p.stop()]))
 
   await bravo.libp2p.handle('/echo/1', (stream) => {

@@ -50,7 +50,10 @@ async function almostAdmitted(peer: RawPeer): Promise<void> {
   peer.channel.send({ type: 'hello', nonce: diallerNonce })
   const { nonce: listenerNonce } = await peer.channel.expect('hello')
   const statement: Statement = { ...peer.facts, diallerNonce, listenerNonce }
-  peer.channel.send({ type: 'statement', sign: await signStatement(statement, { keys: [bad.identityKey], aadItem }) })
+  peer.channel.send({
+    type: 'statement',
+    sign: await signStatement(statement, { keys: [bad.identityKey, bad.deviceKey], aadItem }),
+  })
   await peer.channel.expect('statement')
 }
 

@@ -71,6 +71,7 @@ export async function startNode(mesh: TestMesh, nodeId: string, changes: LinkNod
       rootDer: mesh.root.certificate.der,
       chainDer: self.chain,
       identityKey: self.identityKey,
+      deviceKey: self.deviceKey,
       ...changes.options,
     },
     {
