@@ -72,7 +72,7 @@ async function recordSigning(mesh: BenchMesh): Promise<BenchRow> {
   const content = anomalyContent(node, { signatures: [anomaly(mesh)], sequence: 0 })
   const halves = halvesOf(await signRecord(content, node.signer, { policy: 'hybrid' }), node)
   return rowOf('record-sign', '<= 1.1', {
-    rounds: 40,
+    rounds: 80,
     subject: () => microsecondsEach(count, 1, () => signRecord(content, node.signer, { policy: 'hybrid' })),
     floor: () => microsecondsEach(count, 1, () => Promise.all(halves.map(signAlone))),
   })

@@ -11,7 +11,14 @@ export interface MetricsServerOptions {
   readonly listen: string
   /** True to allow an address that other hosts can reach. */
   readonly allowRemote: boolean
+  /** How long a request may take to arrive, and its answer to be read, in milliseconds. Default 10,000. */
+  readonly deadlineMs?: number
 }
+
+const DEFAULT_DEADLINE_MS = 10_000
+
+/** How often Node looks for requests that take too long to arrive. */
+const REQUEST_CHECK_MS = 500
 
 /** The served page. */
 export interface MetricsServer {
@@ -27,16 +34,23 @@ export async function serveMetrics(
   options: MetricsServerOptions,
   dependencies: { definitions: readonly MetricDefinition[] },
 ): Promise<MetricsServer> {
-  const { listen, allowRemote } = options
+  const { listen, allowRemote, deadlineMs = DEFAULT_DEADLINE_MS } = options
   const address = parseListenAddress(listen)
   if (address === undefined) throw AGENT_ERRORS.create('AGENT_METRICS_LISTEN', { detail: listen })
   if (!allowRemote && !isLoopback(address.host)) throw AGENT_ERRORS.create('AGENT_METRICS_ADDRESS', { detail: listen })
   const registry = createRegistry(dependencies.definitions)
   const server = createServer(
-    { requestTimeout: 10_000, headersTimeout: 5_000, maxHeaderSize: 8192 },
+    {
+      requestTimeout: deadlineMs,
+      headersTimeout: deadlineMs,
+      connectionsCheckingInterval: REQUEST_CHECK_MS,
+      maxHeaderSize: 8192,
+    },
     (request, response) => answer(request, response, registry),
   )
   server.maxConnections = MAX_METRICS_CONNECTIONS
+  // Whoever does not read what it asked for keeps its connection no longer.
+  server.setTimeout(deadlineMs)
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(AGENT_ERRORS.create('AGENT_METRICS_LISTEN', { detail: listen, cause })))
     server.listen(address, resolve)

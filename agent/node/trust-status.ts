@@ -6,6 +6,7 @@ import {
   type RevocationState,
 } from '../../enrollment/crl/index.ts'
 import { DEFAULT_GRACE_COUNT, DEFAULT_GRACE_MS } from '../../enrollment/node/index.ts'
+import type { Certificate } from '../../records/path/index.ts'
 import type { GraceView, ListsStatus, TrustStatus, VerdictView } from '../control/index.ts'
 import type { RunningNode } from './node.ts'
 import { nextUpdateOf } from './revocations.ts'
@@ -156,8 +157,20 @@ export function trustWarnings(node: RunningNode): string[] {
   const doubtful = verdicts.filter(({ verdict }) => verdict === 'stale' || verdict === 'unreachable').length
   if (doubtful > 0)
     warnings.push(`${doubtful} peers may carry records but not publish: their revocation list is too old`)
+  const ending = rootWarning(node.parts.membership.current.root, clock.nowMs)
+  if (ending !== undefined) warnings.push(ending)
   return warnings
 }
+
+/** Said a year ahead: with its root a mesh ends, and every node must be enrolled anew. */
+export function rootWarning({ notAfterMs }: Pick<Certificate, 'notAfterMs'>, nowMs: number): string | undefined {
+  const leftMs = notAfterMs - nowMs
+  return leftMs < ROOT_WARNING_MS
+    ? `the root of the mesh ends in ${spanText(Math.max(0, leftMs))}: tell who runs the CA`
+    : undefined
+}
+
+const ROOT_WARNING_MS = 365 * DAY_MS
 
 const CLOCK = 'set it, or vouch for the time with gapmesh node time confirm'
 

@@ -226,6 +226,25 @@ t.test('malformed and oversized requests', async (t) => {
   )
 })
 
+t.test('a request that comes byte by byte is cut off, and others are answered meanwhile', async (t) => {
+  const { path, client } = await serve(t, { 'nodes.list': async () => ({ nodes: [] }) }, 400)
+  const socket = connect(path)
+  let text = ''
+  socket
+    .on('error', () => {})
+    .on('data', (chunk) => {
+      text += chunk
+    })
+  const startedMs = performance.now()
+  const dripping = setInterval(() => socket.writable && socket.write(' '), 20)
+  t.teardown(() => clearInterval(dripping))
+  t.same(await client.call('nodes.list', {}), { nodes: [] })
+  await new Promise((resolve) => socket.once('close', resolve))
+  const tookMs = performance.now() - startedMs
+  t.ok(tookMs >= 300 && tookMs < 3_000, `${Math.round(tookMs)} ms`)
+  t.equal(JSON.parse(text).error.code, 'AGENT_CONTROL_TIMEOUT')
+})
+
 t.test('an agent that answers nonsense, too much, nothing, or not in time', async (t) => {
   const path = controlSocketPath(shortDir(t))
   let answer = ''

@@ -1,4 +1,6 @@
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import { Ingest } from '../../agent/ingest/index.ts'
 import { MAX_METRICS_CONNECTIONS } from '../../agent/limits.ts'
@@ -107,4 +109,58 @@ t.test('no more than so many connections', async (t) => {
   await new Promise((resolve) => refused.on('error', () => {}).on('close', resolve))
   for (const socket of idle) socket.destroy()
   t.ok(refused.destroyed)
+})
+
+/** Milliseconds until the other side ends `socket`, while `drip` is written to it every 50 ms. */
+async function endures(socket: Socket, drip: string): Promise<number> {
+  const startedMs = performance.now()
+  const dripping = setInterval(() => socket.writable && socket.write(drip), 50)
+  await new Promise((resolve) => socket.on('error', () => {}).once('close', resolve))
+  clearInterval(dripping)
+  return performance.now() - startedMs
+}
+
+t.test('who is slow to ask or to read is cut off', async (t) => {
+  const long: MetricDefinition = { name: 'test_long', help: 'x'.repeat(1_000_000), type: 'gauge', read: () => 1 }
+  const at = { listen: '127.0.0.1:0', allowRemote: false, deadlineMs: 1_000 }
+  const server = await serveMetrics(at, { definitions: [long] })
+  t.teardown(() => server.close())
+  const to = (said = '') =>
+    connect(Number(new URL(server.url).port), '127.0.0.1', function (this: Socket) {
+      this.write(said)
+    })
+  const ask = 'GET /metrics HTTP/1.1\r\nhost: a\r\n'
+  const took = await Promise.all([
+    endures(to().resume(), ''),
+    endures(to(ask).resume(), 'x: y\r\n'),
+    endures(to(`${ask}content-length: 9000\r\n\r\n`).resume(), 'x'),
+  ])
+  for (const ms of took) t.ok(ms >= 500 && ms < 5_000, `${Math.round(ms)} ms`)
+  const mute = Array.from({ length: MAX_METRICS_CONNECTIONS }, () => to(`${ask}\r\n`.repeat(12)).pause())
+  t.teardown(() => mute.map((socket) => socket.destroy()))
+  await Promise.all(
+    mute.map((socket) =>
+      once(
+        socket.on('error', () => {}),
+        'connect',
+      ),
+    ),
+  )
+  const served = () =>
+    fetch(server.url).then(
+      async (response) => (await response.text()).length > 0,
+      () => false,
+    )
+  t.notOk(await served(), 'they hold every place')
+  const endMs = performance.now() + 8_000
+  while (!(await served())) {
+    if (performance.now() > endMs) throw new Error('who reads nothing was never cut off')
+    await setTimeout(100)
+  }
+  const oversized = to(`${ask}x: ${'y'.repeat(10_000)}\r\n\r\n`)
+  const [answer] = (await once(
+    oversized.on('error', () => {}),
+    'data',
+  )) as [Buffer]
+  t.match(answer.toString(), /^HTTP\/1\.1 431 /)
 })

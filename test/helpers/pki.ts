@@ -25,6 +25,8 @@ export interface TestNodeOptions {
   /** Default `ed25519`. */
   deviceSuite?: SuiteName
   flaw?: Flaw
+  /** Default: a new one, of `deviceSuite`. */
+  deviceKey?: SoftwareSigningKey
   /** Default: a new one. */
   overlayKey?: SoftwareSigningKey
   /** Who signs. Default: the mesh's root. */
@@ -135,7 +137,7 @@ async function makeRoot(mesh: Pick<TestMesh, 'mesh' | 'nowMs' | 'provider' | 'ra
 async function makeNode(mesh: TestMesh, options: TestNodeOptions): Promise<TestNode> {
   const { nodeId, flaw } = options
   const identityKey = await mesh.provider.generate(options.identitySuite ?? 'ml-dsa-87')
-  const deviceKey = await mesh.provider.generate(options.deviceSuite ?? 'ed25519')
+  const deviceKey = options.deviceKey ?? (await mesh.provider.generate(options.deviceSuite ?? 'ed25519'))
   const overlayKey = options.overlayKey ?? (await mesh.provider.generate('ed25519'))
   const issuer = flaw === 'other-root' ? await makeRoot(mesh) : (options.issuer ?? mesh.root)
   const named = flaw === 'other-peer-id' ? await mesh.provider.generate('ed25519') : overlayKey

@@ -153,7 +153,10 @@ t.test('a head that is not there keeps the ledger closed', async (t) => {
   const node = await chainOfTwenty(path)
   await node.database.commit([blocks(node).delete(placeKey('a', 20))])
   await node.database.close()
-  await t.rejects(openNode({ path, nodeId: 'a', deviceKey: key }), { code: 'LEDGER_DAMAGED', hint: /doctor/ })
+  await t.rejects(openNode({ path, nodeId: 'a', deviceKey: key }), {
+    code: 'LEDGER_DAMAGED',
+    hint: /docs\/operations\/node\.md/,
+  })
 })
 
 t.test('a state that is not readable is damage, not a crash', async (t) => {

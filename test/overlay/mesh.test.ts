@@ -117,7 +117,6 @@ async function startReal(scene: Scene, nodeId: string, changes: Partial<OverlayO
             chainDer: self.chain,
             identityKey: self.identityKey,
             deviceKey: self.deviceKey,
-            deviceKey: self.deviceKey,
           },
           { ...dependencies, gate, provider: mesh.provider, sink },
         ),
@@ -153,7 +152,6 @@ async function say(scene: Scene, node: RealNode, createdAtMs: number, type: Reco
     mesh: scene.mesh.mesh,
     rootFingerprint: scene.mesh.root.certificate.fingerprint,
     identityKey: self.identityKey,
-    deviceKey: self.deviceKey,
     deviceKey: self.deviceKey,
   }
   const record = await signRecord(content, signer, { policy: 'hybrid' })

@@ -8,6 +8,9 @@ import { HELLO_TIMEOUT_MS, MAX_PENDING_INBOUND, MAX_PENDING_PER_ADDRESS } from '
 import { PendingConnections } from '../../overlay/pending.ts'
 import { startNode, until } from './harness.ts'
 
+/** What a dialler says before anything of the link's own. */
+const NEGOTIATION = Buffer.from('\x13/multistream/1.0.0\n')
+
 /** As much of a connection as is looked at before it is admitted. */
 class Opened extends EventTarget {
   readonly remoteAddr
@@ -105,7 +108,7 @@ t.test('when there are too many in all, the oldest make room, silent ones first'
   t.equal(pending.size, MAX_PENDING_INBOUND)
 })
 
-t.test('eighty silent connections from one address keep nobody out, and are cut', async (t) => {
+t.test('eighty silent or dripping connections from one address keep nobody out, and are cut', async (t) => {
   const node = await startNode(t, 'a')
   const port = Number(/tcp\/(\d+)/.exec(node.address())?.[1])
   const sockets: Socket[] = []
@@ -118,6 +121,13 @@ t.test('eighty silent connections from one address keep nobody out, and are cut'
     socket.resume()
     sockets.push(socket)
   }
+  let said = 0
+  const dripping = setInterval(() => {
+    const byte = NEGOTIATION.subarray(said, said + 1)
+    said += 1
+    for (const socket of sockets.slice(0, 40)) if (socket.writable) socket.write(byte)
+  }, 150)
+  t.teardown(async () => clearInterval(dripping))
   await Promise.all(sockets.map((socket) => once(socket, 'connect')))
   const honest = await startNode(t, 'b', { bootstrap: [node.address()] })
   await until(() => honest.overlay.peers().length === 1, 'the honest peer is in', 1_500)

@@ -200,7 +200,8 @@ export async function linkSuite(kit: LinkKit): Promise<void> {
     const first = await node.libp2p.dial(bravo.address)
     await until(() => bravo.admissions.length === 1, 'admitted')
     t.equal(bravo.admissions.at(-1)?.path.chain.length, 3)
-    const renewed = await mesh.addNode({ nodeId: 'delta', issuer, overlayKey: node.self.overlayKey })
+    const { deviceKey, overlayKey } = node.self
+    const renewed = await mesh.addNode({ nodeId: 'delta', issuer, deviceKey, overlayKey })
     node.link.renew({ chainDer: renewed.chain, identityKey: renewed.identityKey })
     t.equal(first.status, 'open')
     await first.close()

@@ -191,9 +191,10 @@ t.test('only a CA issues, and only as deep as it may', async (t) => {
 
   const unbounded = await changedCa(swap(basicConstraints({ ca: true })))
   t.ok(await judge({ chain: await chainOf({ issuer: unbounded }) }))
-  const tooDeep = await changedCa((extensions) => extensions, unbounded)
+  const last = await changedCa(swap(basicConstraints({ ca: true, pathLength: 0 })))
+  const tooDeep = await changedCa((extensions) => extensions, last)
   const [leaf] = await chainOf({ issuer: tooDeep })
-  await t.rejects(judge({ chain: [leaf!, tooDeep.certificate, unbounded.certificate, pki.root.certificate] }), {
+  await t.rejects(judge({ chain: [leaf!, tooDeep.certificate, last.certificate, pki.root.certificate] }), {
     code: 'RECORDS_PATH_LENGTH',
   })
   const noSigning = await changedCa(swap(keyUsage('digitalSignature')))
