@@ -39,6 +39,11 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
     hint: 'Choose another node_id.',
     action: 'reject',
   },
+  ENROLLMENT_KEY_TAKEN: {
+    message: 'the identity key has a certificate under another name',
+    hint: 'One home is one node: use another --home for another node_id.',
+    action: 'reject',
+  },
 
   ENROLLMENT_REQUEST_MALFORMED: { message: 'the enrolment request is malformed', action: 'reject' },
   ENROLLMENT_CSR_TOO_LARGE: { message: 'the certificate request is larger than its cap', action: 'reject' },
@@ -98,6 +103,10 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
   ENROLLMENT_NOT_FOUND: {
     message: 'the CA has nothing by that name',
     hint: 'gapmesh ca list shows the certificates that it issued.',
+  },
+  ENROLLMENT_UNAVAILABLE: {
+    message: 'the CA decides nothing for now: it runs on an old backup',
+    hint: 'Its operator tells it with: gapmesh ca restored. Then try again, with a new token where one is needed.',
   },
   ENROLLMENT_RATE_LIMITED: { message: 'the CA asks to wait', hint: 'Try again in a minute with the same token.' },
   ENROLLMENT_POLICY: {

@@ -1,12 +1,14 @@
 import { ENROLLMENT_ERRORS } from './errors.ts'
 import { MAX_PEM_CHARACTERS } from './limits.ts'
 
-const LINE = /.{1,64}/g
+const LINE_CHARACTERS = 64
 const BLOCK = /^-----BEGIN ([A-Z0-9 ]{1,40})-----\r?\n((?:[A-Za-z0-9+/=]{1,76}\r?\n)+)-----END \1-----\r?\n?/
 
 /** PEM (RFC 7468) of DER bytes under `label`, such as `CERTIFICATE`. */
 export function encodePem(label: string, der: Uint8Array): string {
-  const lines = Buffer.from(der).toString('base64').match(LINE) ?? []
+  const text = Buffer.from(der.buffer, der.byteOffset, der.length).toString('base64')
+  const lines: string[] = []
+  for (let at = 0; at < text.length; at += LINE_CHARACTERS) lines.push(text.slice(at, at + LINE_CHARACTERS))
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 

@@ -108,6 +108,9 @@ export function isServed(path: string): Promise<boolean> {
   })
 }
 
+/** How long a connection that was answered may take to close, in milliseconds. */
+const LEAVING_MS = 1_000
+
 class Connection {
   readonly #socket: Socket
   readonly #timeoutMs: number
@@ -129,7 +132,14 @@ class Connection {
       if (!isGapmeshError(error)) this.#dependencies.logger.error({ err: error }, 'a control request failed')
       await this.#write({ error: toWireError(error) })
     }
-    this.#socket.destroySoon()
+    this.#leave()
+  }
+
+  /** Whoever still writes is read until it has the answer: cut off at once, it would see a broken pipe in its place. */
+  #leave(): void {
+    const timer = this.#dependencies.clock.setTimer(LEAVING_MS, () => this.#socket.destroy(), { unref: true })
+    this.#socket.once('close', () => timer.cancel())
+    this.#socket.end()
   }
 
   async #answer(line: Uint8Array): Promise<void> {

@@ -67,7 +67,7 @@ export interface CaAnswer {
 /** A server that has proven to be the CA. */
 export interface CaConnection {
   readonly server: ValidPath
-  /** @throws ENROLLMENT_UNREACHABLE, _RATE_LIMITED, _UNAUTHENTICATED, _NOT_FOUND, _REFUSED, _ANSWER_MALFORMED */
+  /** @throws ENROLLMENT_UNREACHABLE, _RATE_LIMITED, _UNAUTHENTICATED, _NOT_FOUND, _REFUSED, _UNAVAILABLE, _ANSWER_MALFORMED */
   send(request: CaRequest): Promise<CaAnswer>
 }
 
@@ -179,6 +179,7 @@ function checkStatus(status: number): void {
   const metadata = { status }
   if (status === 429) throw ENROLLMENT_ERRORS.create('ENROLLMENT_RATE_LIMITED')
   if (status === 401) throw ENROLLMENT_ERRORS.create('ENROLLMENT_UNAUTHENTICATED', { metadata })
+  if (status === 503) throw ENROLLMENT_ERRORS.create('ENROLLMENT_UNAVAILABLE', { metadata })
   if (status === 404) throw ENROLLMENT_ERRORS.create('ENROLLMENT_NOT_FOUND', { metadata })
   if (status >= 400 && status < 500) throw ENROLLMENT_ERRORS.create('ENROLLMENT_REFUSED', { metadata })
   throw ENROLLMENT_ERRORS.create('ENROLLMENT_ANSWER_MALFORMED', { metadata })

@@ -74,6 +74,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
   404: 'Nothing here.',
   429: 'Too many requests.',
   500: 'The CA failed.',
+  503: 'The CA decides nothing for now.',
 }
 
 function refusalsOf({ request, refusals }: Route): Record<string, unknown> {

@@ -18,6 +18,7 @@ const TITLES = {
   404: ['not-found', 'There is nothing here.'],
   429: ['too-many-requests', 'Too many requests. Try again in a minute.'],
   500: ['internal', 'The CA failed.'],
+  503: ['unavailable', 'The CA decides nothing for now.'],
 } as const
 
 export type ProblemStatus = keyof typeof TITLES
@@ -47,6 +48,7 @@ const STATUSES: Readonly<Partial<Record<Code, ProblemStatus>>> = {
   ENROLLMENT_TOKEN_USED: 403,
   ENROLLMENT_NODE_ID_MISMATCH: 403,
   ENROLLMENT_NODE_ID_TAKEN: 403,
+  ENROLLMENT_KEY_TAKEN: 403,
   ENROLLMENT_CSR_SUITE: 403,
   ENROLLMENT_POLICY: 403,
   ENROLLMENT_PEER_REVOKED: 403,
@@ -61,6 +63,7 @@ const STATUSES: Readonly<Partial<Record<Code, ProblemStatus>>> = {
   ENROLLMENT_CERTIFICATE_UNKNOWN: 404,
   ENROLLMENT_NOT_FOUND: 404,
   ENROLLMENT_BUSY: 429,
+  ENROLLMENT_CA_BEHIND: 503,
 }
 
 /** The status that tells a client about `error`: ours by code, the HTTP server's own by their status. */

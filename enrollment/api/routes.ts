@@ -44,7 +44,7 @@ export const ROUTES: readonly Route[] = [
     auth: 'token',
     request: 'EnrollRequest',
     answer: 'EnrollAnswer',
-    refusals: [403],
+    refusals: [403, 503],
   },
   {
     method: 'POST',
@@ -64,7 +64,7 @@ export const ROUTES: readonly Route[] = [
     auth: 'node',
     request: 'RotateRequest',
     answer: 'RotateAnswer',
-    refusals: [401, 403],
+    refusals: [401, 403, 503],
   },
   {
     method: 'GET',
@@ -91,7 +91,7 @@ export const ROUTES: readonly Route[] = [
     summary: 'Revoke a certificate by its serial number, or those of a node or an operator: exactly one of the three.',
     auth: 'operator',
     request: 'RevokeRequest',
-    refusals: [401, 403, 404],
+    refusals: [401, 403, 404, 503],
   },
   {
     method: 'GET',
@@ -100,7 +100,7 @@ export const ROUTES: readonly Route[] = [
     summary: 'The present key of the keyed hashes under which addresses leave a node.',
     auth: 'node',
     answer: 'Pseudonym',
-    refusals: [401, 403],
+    refusals: [401, 403, 503],
   },
   {
     method: 'POST',
@@ -110,7 +110,7 @@ export const ROUTES: readonly Route[] = [
     auth: 'operator',
     request: 'TokenRequest',
     answer: 'TokenAnswer',
-    refusals: [401, 403],
+    refusals: [401, 403, 503],
   },
   {
     method: 'GET',
@@ -119,7 +119,7 @@ export const ROUTES: readonly Route[] = [
     summary: 'The policy of the mesh.',
     auth: 'operator',
     answer: 'Policy',
-    refusals: [401, 403],
+    refusals: [401, 403, 503],
   },
   {
     method: 'PUT',
@@ -128,7 +128,7 @@ export const ROUTES: readonly Route[] = [
     summary: 'Put another policy in the place of the present one.',
     auth: 'operator',
     request: 'Policy',
-    refusals: [401, 403],
+    refusals: [401, 403, 503],
   },
   {
     method: 'POST',
@@ -138,7 +138,7 @@ export const ROUTES: readonly Route[] = [
     auth: 'operator',
     request: 'RotateRequest',
     answer: 'RotateAnswer',
-    refusals: [401, 403],
+    refusals: [401, 403, 503],
   },
   {
     method: 'POST',
@@ -148,7 +148,7 @@ export const ROUTES: readonly Route[] = [
     auth: 'operator',
     request: 'Nothing',
     answer: 'RootApprovals',
-    refusals: [401, 403],
+    refusals: [401, 403, 503],
   },
   {
     method: 'GET',

@@ -224,7 +224,8 @@ export function padSerial(serialNumber: Uint8Array): Uint8Array {
 }
 
 const FIRST_TIME_MS = Date.UTC(1950, 0)
-const LAST_TIME_MS = Date.UTC(9999, 11, 31, 23, 59, 59)
+/** Last time that a list can say. */
+export const LAST_TIME_MS: number = Date.UTC(9999, 11, 31, 23, 59, 59)
 
 /**
  * The whole second of a time that a list can say: 1950 to 9999.

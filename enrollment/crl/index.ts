@@ -4,7 +4,7 @@
  * answers who is revoked. A CA writes lists with {@link writeCrl}. Pure: no clock, no disk, no network; a node keeps
  * its lists with `openListStore` of `enrollment/store/`.
  */
-export { type RevokedEntries, type RevokedEntry, revokedEntries } from './entries.ts'
+export { LAST_TIME_MS, type RevokedEntries, type RevokedEntry, revokedEntries } from './entries.ts'
 export { numberFromBytes, numberToBytes } from './extensions.ts'
 export { parseCrl } from './parse.ts'
 export { compromisesKey, REASON_CODES, type RevocationReason, reasonName } from './reasons.ts'

@@ -27,6 +27,7 @@ export class AuditWriter {
   #writing: Promise<void> | undefined
   /** What a write that failed may or may not have put on the disk, and the chain's end after it. */
   #unsettled: { operations: readonly Operation[]; head: Head } | undefined
+  #failed = false
 
   /** The writer of the chain in `room`. */
   static async open(database: Database, room: Room): Promise<AuditWriter> {
@@ -50,12 +51,17 @@ export class AuditWriter {
     })
   }
 
+  /** Whether nothing that failed has still to be made again. */
+  get settled(): boolean {
+    return !this.#failed
+  }
+
   /**
    * Makes a failed write again, so that what is read is what will stay.
    * @throws CORE_STORE_WRITE
    */
   async settle(): Promise<void> {
-    if (this.#unsettled !== undefined) await this.write([], [])
+    if (this.#failed) await this.write([], [])
   }
 
   async #writeAll(): Promise<void> {
@@ -66,6 +72,7 @@ export class AuditWriter {
         await this.#writeGroup(group)
         for (const { resolve } of group) resolve()
       } catch (error) {
+        this.#failed = true
         for (const { reject } of group) reject(error)
       }
     }
@@ -78,6 +85,7 @@ export class AuditWriter {
       this.#head = this.#unsettled.head
       this.#unsettled = undefined
     }
+    this.#failed = false
     const operations = group.flatMap((waiting) => waiting.operations)
     let head = this.#head
     for (const entry of group.flatMap(({ audit }) => audit)) {

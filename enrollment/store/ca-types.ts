@@ -107,7 +107,7 @@ export type RevokeReason = Exclude<RevocationReason, 'unspecified' | 'certificat
 export interface RevokeOptions {
   /** Default `privilegeWithdrawn`. */
   reason?: RevokeReason | undefined
-  /** Since when the certificates have been invalid, if not since now. */
+  /** Since when the certificates have been invalid, if not since now: 1970 to 9999. */
   invalidityMs?: number | undefined
 }
 

@@ -38,7 +38,7 @@ import { ListTimer } from './list-timer.ts'
 import { Operators } from './operators.ts'
 import { PolicyDesk } from './policy-desk.ts'
 import { PresentedJudge } from './presented.ts'
-import { readPseudonym } from './pseudonyms.ts'
+import { PresentPseudonym } from './pseudonyms.ts'
 import { RecoveryDesk } from './recovery.ts'
 import { Redeemer } from './redeemer.ts'
 import { Refusals } from './refusals.ts'
@@ -66,6 +66,7 @@ export class MeshCa {
   readonly #hierarchy: Hierarchy
   readonly #recovery: RecoveryDesk
   readonly #refusals: Refusals
+  readonly #pseudonym: PresentPseudonym
 
   constructor(
     given: { mesh: string; store: CaStore; keystore: Keystore; authorities: Authorities },
@@ -84,6 +85,7 @@ export class MeshCa {
     this.#hierarchy = new Hierarchy(parts)
     this.#recovery = new RecoveryDesk(parts)
     this.#refusals = new Refusals(parts)
+    this.#pseudonym = new PresentPseudonym(parts)
   }
 
   get mesh(): string {
@@ -183,7 +185,7 @@ export class MeshCa {
   /**
    * Revokes, and issues the lists that say so. A second revocation within the second of a list waits for the next second.
    * @returns what was revoked now: nothing when all was revoked before
-   * @throws ENROLLMENT_CERTIFICATE_UNKNOWN, ENROLLMENT_CA_BEHIND, ENROLLMENT_BUSY
+   * @throws ENROLLMENT_CERTIFICATE_UNKNOWN, ENROLLMENT_REQUEST_MALFORMED, ENROLLMENT_CA_BEHIND, ENROLLMENT_BUSY
    */
   async revoke(target: RevocationTarget, options: RevokeOptions, actor: Actor): Promise<readonly IssuedSummary[]> {
     const revoked = await this.#refusals.noting(actor, () => this.#revoker.revoke(target, options, actor))
@@ -254,10 +256,8 @@ export class MeshCa {
   }
 
   /** The pseudonym key of the mesh. */
-  async pseudonym(): Promise<PseudonymKey> {
-    const { store, keystore } = this.#parts
-    const { pseudonymEpoch: epoch } = await settingsOf(store)
-    return { epoch, key: await readPseudonym(keystore, epoch) }
+  pseudonym(): Promise<PseudonymKey> {
+    return this.#pseudonym.read()
   }
 
   /** What the CA decided, newest first. */
@@ -318,6 +318,7 @@ export class MeshCa {
   /** Lets decisions under way end, then closes database and keystore. */
   async close(): Promise<void> {
     await this.#parts.store.close()
+    this.#pseudonym.forget()
     this.#parts.keystore.close()
   }
 }

@@ -1,3 +1,4 @@
+import { ENROLLMENT_ERRORS } from '../errors.ts'
 import type { CaStore } from './ca-store.ts'
 import type { CertificateState, HolderKind, IssuedSummary } from './ca-types.ts'
 import type { IssuedCertificate, StoredRevocation } from './issued-format.ts'
@@ -47,6 +48,22 @@ export async function findRevocation(
 ): Promise<StoredRevocation | undefined> {
   const own = await store.revocation(certificate.serialNumber)
   return own ?? findKeyRevocation(store, certificate.subjectKeyId)
+}
+
+/**
+ * A key is one holder's: were it certified under two names, to revoke one of them would be to revoke the other.
+ * @throws ENROLLMENT_KEY_TAKEN when it has a certificate of another name
+ */
+export async function checkKeyFree(
+  store: Pick<CaStore, 'certificate' | 'certificatesOver'>,
+  identityKeyId: Uint8Array,
+  holder: { readonly kind: HolderKind; readonly name: string },
+): Promise<void> {
+  for (const serialNumber of await store.certificatesOver(identityKeyId)) {
+    const issued = await store.certificate(serialNumber)
+    const isOwn = issued === undefined || (issued.kind === holder.kind && issued.name === holder.name)
+    if (!isOwn) throw ENROLLMENT_ERRORS.create('ENROLLMENT_KEY_TAKEN')
+  }
 }
 
 /** The revocation of an identity key. */

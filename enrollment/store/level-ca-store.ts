@@ -1,13 +1,13 @@
 import { concatBytes, uintBytes, utf8 } from '../../core/index.ts'
 import { type Database, type Operation, ROOM } from '../../core/store/index.ts'
 import type { AuditEntry } from '../audit.ts'
-import { MAX_PEERS_LOOKED_AT, MAX_WAITING_REDEMPTIONS } from '../limits.ts'
+import { MAX_WAITING_REDEMPTIONS } from '../limits.ts'
 import { Locks } from '../locks.ts'
 import type { TokenState } from '../redemption.ts'
 import { AuditWriter } from './audit-writer.ts'
 import type { CaChange, CaFact, CaStore } from './ca-store.ts'
 import type { HolderKind } from './ca-types.ts'
-import { decodePeer, decodeTokenState, type PeerAddresses } from './formats.ts'
+import { decodeTokenState } from './formats.ts'
 import {
   decodeHeld,
   decodeIssued,
@@ -19,6 +19,7 @@ import {
   type StoredRevocation,
 } from './issued-format.ts'
 import { indexOperations, operationsOf } from './level-changes.ts'
+import { CaMemory } from './level-memory.ts'
 import { type CaRooms, caRooms, chunkRange, HOLDER_KINDS, holderKey, LAST_KEY_ID, LIST_PART } from './level-rooms.ts'
 import { decodeListRecord, type ListRecord } from './list-record.ts'
 
@@ -39,6 +40,10 @@ class LevelCaStore implements CaStore {
   readonly #writer: AuditWriter
   readonly #locks = new Locks(MAX_WAITING_REDEMPTIONS)
   readonly #rooms: CaRooms
+  /** What the database has; undefined while a write that failed leaves that open. */
+  #memory: CaMemory | undefined
+  /** Beginnings and ends of writes. */
+  #writes = 0
 
   constructor(database: Database, writer: AuditWriter) {
     this.#database = database
@@ -70,11 +75,29 @@ class LevelCaStore implements CaStore {
   async commit(changes: readonly CaChange[], audit: readonly AuditEntry[]): Promise<void> {
     const operations: Operation[] = []
     for (const change of changes) operations.push(...(await operationsOf(this.#rooms, change)))
-    await this.#writer.write(operations, audit)
+    this.#writes += 1
+    try {
+      await this.#writer.write(operations, audit)
+      this.#memory?.apply(changes)
+    } catch (error) {
+      this.#memory = undefined
+      throw error
+    } finally {
+      this.#writes += 1
+    }
   }
 
-  fact(name: CaFact): Promise<Uint8Array | undefined> {
-    return this.#rooms.facts.get(utf8(name))
+  /** Read from the disk as long as no write is under way and none is open. */
+  async #remembered(): Promise<CaMemory> {
+    if (this.#memory !== undefined) return this.#memory
+    const [writes, settled] = [this.#writes, this.#writer.settled]
+    const memory = await CaMemory.load(this.#rooms)
+    if (settled && writes === this.#writes) this.#memory ??= memory
+    return memory
+  }
+
+  async fact(name: CaFact): Promise<Uint8Array | undefined> {
+    return (await this.#remembered()).fact(name)
   }
 
   async token(tokenId: Uint8Array): Promise<TokenState | undefined> {
@@ -123,6 +146,7 @@ class LevelCaStore implements CaStore {
   }
 
   async liveHolders(kind: HolderKind, nowMs: number): Promise<Set<string>> {
+    if (kind === 'issuing') return (await this.#remembered()).liveIssuing(nowMs)
     const names = new Set<string>()
     const first = HOLDER_KINDS.indexOf(kind)
     for await (const [key, value] of this.#rooms.holders.entries({
@@ -150,11 +174,7 @@ class LevelCaStore implements CaStore {
   }
 
   async peerAddresses(exceptNodeId: string): Promise<string[]> {
-    const peers: PeerAddresses[] = []
-    for await (const [key, value] of this.#rooms.peers.entries({ limit: MAX_PEERS_LOOKED_AT })) {
-      if (Buffer.from(key).toString() !== exceptNodeId) peers.push(decodePeer(value))
-    }
-    return peers.sort((a, b) => b.learnedAtMs - a.learnedAtMs).flatMap(({ addresses }) => addresses)
+    return (await this.#remembered()).peerAddresses(exceptNodeId)
   }
 
   async listRecords(): Promise<ListRecord[]> {

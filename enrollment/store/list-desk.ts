@@ -98,8 +98,10 @@ export class ListDesk {
     const waitMs = Math.max(0, ...(await this.#plans()).map(({ record }) => timeAfter(record, clock.now()).waitMs))
     if (!(await this.#isDue())) return
     if (waitMs > 0) await sleep(clock, waitMs)
-    const due = (await this.#plans()).filter(({ plan }) => plan.full || plan.delta)
-    const { edition, changes, audit } = await this.#edition(due.map(({ record }) => record))
+    const plans = await this.#plans()
+    const due = plans.filter(({ plan }) => plan.full || plan.delta)
+    const listed = Math.max(0, ...plans.map(({ record }) => record?.covers ?? 0))
+    const { edition, changes, audit } = await this.#edition(listed)
     for (const { authority, record, plan } of due) {
       const issued = await this.#signer.issue(authority, { record, plan, edition })
       changes.push(...issued.changes)
@@ -110,10 +112,11 @@ export class ListDesk {
     for (const { event, detail } of audit) dependencies.logger.info({ event, detail }, 'revocation list issued')
   }
 
-  /** After a revocation the pseudonym key is a new one, unless an issuing CA has it. */
-  async #edition(
-    records: readonly (ListRecord | undefined)[],
-  ): Promise<{ edition: Edition; changes: CaChange[]; audit: AuditEntry[] }> {
+  /**
+   * After a revocation the pseudonym key is a new one, unless an issuing CA has it.
+   * @param listed sequence of the last revocation that a list has; 0: none has any
+   */
+  async #edition(listed: number): Promise<{ edition: Edition; changes: CaChange[]; audit: AuditEntry[] }> {
     const { store, keystore, dependencies } = this.#parts
     const covers = await lastRevocation(store)
     const settings = await settingsOf(store)
@@ -122,7 +125,7 @@ export class ListDesk {
     if (await isDelegated(store, dependencies.clock.now())) {
       return { edition: { covers, graceMs, restores, pseudonym: undefined }, changes: [], audit: [] }
     }
-    const revoked = records.some((record) => record !== undefined && record.covers < covers)
+    const revoked = listed < covers
     const epoch = settings.pseudonymEpoch + (revoked ? 1 : 0)
     const key = await makePseudonym(keystore, epoch, dependencies.random)
     const keyHash = withSecret(key, (secret) => sha256(secret))

@@ -11,7 +11,7 @@ import type { CaParts } from './ca-parts.ts'
 import type { CaChange } from './ca-store.ts'
 import type { Attested } from './ca-types.ts'
 import { checkNotBehind } from './facts.ts'
-import { findKeyRevocation, holderLock } from './issued.ts'
+import { checkKeyFree, findKeyRevocation, holderLock } from './issued.ts'
 import { type IssuedCertificate, issuedFacts } from './issued-format.ts'
 import { admit, memberLocks } from './membership.ts'
 import { isDelegated } from './pseudonyms.ts'
@@ -78,13 +78,14 @@ export class Redeemer {
     const nowMs = dependencies.clock.now()
     await checkNotBehind(store)
     if (await isDelegated(store, nowMs)) throw ENROLLMENT_ERRORS.create('ENROLLMENT_DELEGATED')
-    const token = await this.#token(tokenId)
-    const earlier = await this.#earlier(tokenId, keyId)
-    if ((await findKeyRevocation(store, keyId)) !== undefined) throw keyRevoked()
+    const [token, revocation] = await Promise.all([this.#token(tokenId), findKeyRevocation(store, keyId)])
+    const earlier = token.used === 0 ? undefined : await this.#earlier(tokenId, keyId)
+    if (revocation !== undefined) throw keyRevoked()
     if (earlier !== undefined) return this.#repeat(earlier, presented, nowMs)
     checkRedeemable(token, nowMs)
     const nodeId = decideNodeId(token, presented)
     await this.#checkName(nodeId, token, keyId)
+    await checkKeyFree(store, keyId, { kind: 'node', name: nodeId })
     const { attested = false } = presented
     const policy = await admit(store, { nodeId, attested, attestation: token.attestation, nowMs })
     const certificate = await this.#issue(nodeId, token, { csr, nowMs, lifetimeMs: policy.leafLifetimeMs })

@@ -1,7 +1,7 @@
 import { toHex } from '../../core/index.ts'
 import { parseCertificate } from '../../records/path/index.ts'
 import { type Actor, type AuditEntry, auditEntry } from '../audit.ts'
-import { compromisesKey, REASON_CODES, type RevocationReason } from '../crl/index.ts'
+import { compromisesKey, LAST_TIME_MS, REASON_CODES, type RevocationReason } from '../crl/index.ts'
 import { ENROLLMENT_ERRORS } from '../errors.ts'
 import { listedUntilMs } from '../list-plan.ts'
 import type { CaParts } from './ca-parts.ts'
@@ -49,12 +49,14 @@ export class Revoker {
 
   /**
    * Revokes certificates; those that are revoked stay as they are, unless it turns out that a key was compromised.
-   * @throws ENROLLMENT_CERTIFICATE_UNKNOWN, ENROLLMENT_CA_BEHIND, ENROLLMENT_BUSY
+   * @throws ENROLLMENT_CERTIFICATE_UNKNOWN, ENROLLMENT_CA_BEHIND, ENROLLMENT_BUSY; ENROLLMENT_REQUEST_MALFORMED for a time
+   *   that no list can say
    * @throws {TypeError} for a reason that is none
    */
   async revoke(target: RevocationTarget, options: RevokeOptions, actor: Actor): Promise<readonly IssuedSummary[]> {
     const { reason = 'privilegeWithdrawn', invalidityMs } = options
     if (!REASONS.includes(reason)) throw new TypeError(`a reason is one of ${REASONS.join(', ')}`)
+    checkTime(invalidityMs)
     const { store } = this.#parts
     const [kind, name] = await this.#holderOf(target)
     return store.locked([holderLock(kind, name), REVOCATIONS_LOCK], async () => {
@@ -126,6 +128,11 @@ export class Revoker {
     for (const { serialNumber } of usable) certificates.push(await this.#certificate(serialNumber))
     return certificates
   }
+}
+
+function checkTime(invalidityMs = 0): void {
+  const sound = Number.isSafeInteger(invalidityMs) && invalidityMs >= 0 && invalidityMs <= LAST_TIME_MS
+  if (!sound) throw ENROLLMENT_ERRORS.create('ENROLLMENT_REQUEST_MALFORMED', { detail: 'invalidityMs' })
 }
 
 function factsOf(

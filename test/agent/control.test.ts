@@ -255,7 +255,7 @@ t.test('an agent that answers nonsense, too much, nothing, or not in time', asyn
   })
   await new Promise<void>((resolve) => server.listen(path, resolve))
   t.teardown(() => new Promise((resolve) => server.close(resolve)))
-  const client = new ControlClient({ path, timeoutMs: 150 }, { clock })
+  const client = new ControlClient({ path, timeoutMs: 1_500 }, { clock })
   const fails = async (text: string, code: string, ends = true) => {
     answer = text
     end = ends

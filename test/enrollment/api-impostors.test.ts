@@ -33,6 +33,7 @@ t.test("a token of one's own gives nobody another node's name or PeerId", async 
   )
   const device = { publicKey: victim.keys.deviceKey.publicKey, sign: own.deviceKey.sign.bind(own.deviceKey) }
   t.equal(await ask(await buildCsr({ ...own, deviceKey: device }), 'relay-8'), 400, "another node's device key")
+  t.equal(await ask(await buildCsr(victim.keys), 'relay-8'), 403, "another node's own request, under another name")
   t.equal((await ca.status()).issued, issued, 'nothing was issued')
   const thief = { chain: victim.chain, identityKey: own.identityKey as typeof victim.identityKey }
   await t.rejects(bareExchange(url, { path: '/v1/pseudonym', as: thief }), 'a certificate without its key')

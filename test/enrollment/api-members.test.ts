@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
@@ -9,6 +10,7 @@ import {
   fetchList,
   fetchPseudonym,
   getPolicy,
+  requestEnrollment,
   requestOperatorRotation,
   requestRevocation,
   requestRotation,
@@ -18,8 +20,8 @@ import {
 } from '../../enrollment/api/index.ts'
 import { parseCrl } from '../../enrollment/crl/index.ts'
 import { buildCsr, buildMemberCsr, DEFAULT_POLICY, LOCAL_ACTOR } from '../../enrollment/index.ts'
-import type { MeshCa } from '../../enrollment/store/index.ts'
-import { makeRequestKeys, makeTestCa } from '../helpers/ca.ts'
+import { type MeshCa, openCa } from '../../enrollment/store/index.ts'
+import { makeRequestKeys, makeTestCa, testDependencies, testUnlock } from '../helpers/ca.ts'
 import {
   addressOf,
   bareExchange,
@@ -273,4 +275,31 @@ t.test('a policy that wants proof of the device refuses who has none', async (t)
   t.equal((await barePost(url, '/v1/enroll', claimed)).status, 403, 'a claim is no proof')
   await ca.setPolicy(DEFAULT_POLICY, LOCAL_ACTOR)
   t.equal((await barePost(url, '/v1/enroll', asked)).status, 200, 'the token was not used up; the request is base64')
+})
+
+t.test('a CA on an old backup says that it decides nothing for now', async (t) => {
+  const dependencies = testDependencies()
+  const home = join(t.testdir(), 'ca')
+  const { ca: made } = await makeTestCa(t, { home }, dependencies)
+  const node = await makeNode(made, 'relay-7', dependencies.provider)
+  const { token } = await made.createToken({ nodeId: 'relay-8' })
+  await made.close()
+  await cp(home, `${home}-backup`, { recursive: true })
+  const lost = await openCa({ home, unlock: testUnlock() }, dependencies)
+  const [list] = await lost.lists()
+  await lost.close()
+  const ca = await openCa({ home: `${home}-backup`, unlock: testUnlock() }, dependencies)
+  t.teardown(() => ca.close())
+  const server = await serveCa({ ca, port: 0 }, dependencies)
+  t.teardown(() => server.close())
+  await t.rejects(ca.importList(list!.full.der), { code: 'ENROLLMENT_CA_BEHIND' })
+  const resting = { code: 'ENROLLMENT_UNAVAILABLE', metadata: { status: 503 } }
+  const makeCsr = async () => buildCsr(await makeRequestKeys(dependencies.provider))
+  const enrolment = { url: server.url, token, makeCsr }
+  await t.rejects(requestEnrollment(enrolment, dependencies), resting)
+  const renewed = { ...node.keys, identityKey: await dependencies.provider.generate('ml-dsa-87') }
+  const rotation = { ...callerOf(ca, server.url, node), makeCsr: () => buildCsr(renewed) }
+  await t.rejects(requestRotation(rotation, dependencies), resting)
+  await ca.restored(LOCAL_ACTOR)
+  t.equal((await requestRotation(rotation, dependencies)).path.nodeId, 'relay-7')
 })

@@ -185,6 +185,7 @@ t.test('errors become statuses', (t) => {
   t.equal(of('ENROLLMENT_CSR_PROOF'), 400)
   t.equal(of('ENROLLMENT_BUSY'), 429)
   t.equal(of('ENROLLMENT_CA_DAMAGED'), 500)
+  t.equal(of('ENROLLMENT_CA_BEHIND'), 503)
   t.equal(of('ENROLLMENT_PEER_UNTRUSTED'), 401)
   t.equal(of('ENROLLMENT_PEER_REVOKED'), 403)
   t.equal(of('ENROLLMENT_CERTIFICATE_UNKNOWN'), 404)
@@ -284,22 +285,25 @@ t.test('an answer must be for these keys, this node and this mesh', async (t) =>
     ['other keys', await answerFor(ca, 'relay-1', (await makeCsr(provider)).csr), 'ENROLLMENT_ANSWER_WRONG'],
     ['another device key', await answerFor(ca, 'relay-7', otherDevice), 'ENROLLMENT_ANSWER_WRONG'],
     ['another overlay key', await answerFor(ca, 'relay-7', otherOverlay), 'ENROLLMENT_ANSWER_WRONG'],
-    ['another node_id', await answerFor(ca, 'relay-8', csr), 'ENROLLMENT_ANSWER_WRONG'],
     ['another root', await answerFor(stranger, 'relay-7', csr), 'ENROLLMENT_ANSWER_WRONG'],
     ['no certificate', right.replaceAll(/MII[^-]*/g, 'AAAA\\n'), 'ENROLLMENT_ANSWER_WRONG'],
     ['no JSON', 'nonsense', 'ENROLLMENT_ANSWER_MALFORMED'],
     ['too much', ' '.repeat(MAX_ANSWER_BYTES + 1), 'ENROLLMENT_ANSWER_MALFORMED'],
   ]
   const { token } = await ca.createToken()
-  const request = (url: string) =>
-    requestEnrollment({ url, token, makeCsr: async () => csr, nodeId: 'relay-7' }, dependencies)
+  const request = (url: string, nodeId = 'relay-7') =>
+    requestEnrollment({ url, token, makeCsr: async () => csr, nodeId }, dependencies)
   for (const [what, body, code] of answers) {
     const { url } = await impostor(t, own, httpAnswer(body))
     await t.rejects(request(url), { code }, what)
   }
   t.equal((await request((await impostor(t, own, httpAnswer(right))).url)).nodeId, 'relay-7')
+  const { url } = await impostor(t, own, httpAnswer(right))
+  await t.rejects(request(url, 'relay-8'), { code: 'ENROLLMENT_ANSWER_WRONG' }, 'another node_id')
   const failing = await impostor(t, own, httpAnswer('{}', '500 Internal'))
   await t.rejects(request(failing.url), { code: 'ENROLLMENT_ANSWER_MALFORMED', metadata: { status: 500 } })
+  const resting = await impostor(t, own, httpAnswer('{}', '503 Unavailable'))
+  await t.rejects(request(resting.url), { code: 'ENROLLMENT_UNAVAILABLE', metadata: { status: 503 } })
 })
 
 t.test('a CA that is silent, gone, or not named by an https URL', async (t) => {

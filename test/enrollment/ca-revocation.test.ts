@@ -113,6 +113,40 @@ t.test('a revocation is in the next full list and its delta at once', async (t) 
   await ca.verifyAudit()
 })
 
+t.test('a revocation ahead of the first list changes the pseudonym key', async (t) => {
+  const { ca } = await makeCa(t)
+  await enrollMember(ca, 'relay-7', by)
+  const { key } = await ca.pseudonym()
+  key.fill(0)
+  const before = await ca.pseudonym()
+  t.notOk(equalBytes(before.key, key), 'each caller has a copy')
+  await ca.revoke({ nodeId: 'relay-7' }, {}, LOCAL_ACTOR)
+  const after = await ca.pseudonym()
+  t.equal(after.epoch, before.epoch + 1)
+  t.notOk(equalBytes(after.key, before.key))
+  const { full } = await listsOf(ca)
+  t.match(full, { number: 1n, pseudonym: { epoch: after.epoch, keyHash: sha256(after.key) } })
+  t.equal((await eventsOf(ca)).filter((event) => event === 'pseudonym-key-changed').length, 1)
+})
+
+t.test('since when a certificate has been invalid: a time that a list can say', async (t) => {
+  const { ca, clock } = await makeCa(t)
+  await enrollMember(ca, 'relay-7', by)
+  const last = Date.UTC(10_000, 0) - 1000
+  const malformed = { code: 'ENROLLMENT_REQUEST_MALFORMED' }
+  for (const invalidityMs of [-1, last + 1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+    await t.rejects(ca.revoke({ nodeId: 'relay-7' }, { invalidityMs }, LOCAL_ACTOR), malformed, String(invalidityMs))
+  }
+  t.equal((await listsOf(ca)).full.entries.size, 0)
+  await enrollMember(ca, 'relay-8', by)
+  await clock.advance(1000)
+  await ca.revoke({ nodeId: 'relay-7' }, { invalidityMs: 0 }, LOCAL_ACTOR)
+  await clock.advance(1000)
+  await ca.revoke({ nodeId: 'relay-8' }, { invalidityMs: last }, LOCAL_ACTOR)
+  const { full } = await listsOf(ca)
+  t.same([...full.entries].map(({ invalidityMs }) => invalidityMs).sort(), [0, last])
+})
+
 t.test('whom to revoke and why', async (t) => {
   const { ca } = await makeCa(t)
   const unknown = { code: 'ENROLLMENT_CERTIFICATE_UNKNOWN' }

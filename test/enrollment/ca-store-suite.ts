@@ -91,6 +91,13 @@ export function caStoreSuite(name: string, open: (t: Test) => Promise<CaStore>):
     t.same(await live('operator', 1), ['a'])
     await put(store, { kind: 'revocation', revocation: revocation('ab', serial(3), 1) })
     t.same(await live('node', 100), ['a'])
+    const below = issued('issuing-1', serial(6), { kind: 'issuing' })
+    await put(store, { kind: 'certificate', issued: below })
+    t.same(await live('issuing', 100), ['issuing-1'])
+    t.same(await live('issuing', 101), [])
+    const over = { ...revocation('issuing-1', serial(6), 2), kind: 'issuing' } as const
+    await put(store, { kind: 'revocation', revocation: over })
+    t.same(await live('issuing', 100), [])
   })
 
   test('revocations in their order, one for a certificate', async (t, store) => {

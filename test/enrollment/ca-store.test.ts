@@ -76,9 +76,48 @@ t.test('what a failed write left open is made before anything else is decided', 
   await t.rejects(commit(1), RangeError)
   t.equal(await store.fact('policy'), undefined)
   t.strictSame(await store.locked(['x'], () => store.fact('policy')), value)
+  t.strictSame(await store.fact('policy'), value, 'and from then on')
   failing = 1
   await t.rejects(commit(2), RangeError)
   await commit(3)
   t.equal((await verifyAudit(store.audit('oldest-first'))).entries, 3, 'the chain has no gap')
+  await store.close()
+})
+
+t.test('what is kept in memory is there again after opening', async (t) => {
+  const database = await openDatabase(t.testdir())
+  const store = await openCaStore(database)
+  const certificate = (name: string, number: number) => {
+    const about = {
+      kind: 'issuing',
+      name,
+      serialNumber: Uint8Array.of(number),
+      identityKeyId: new Uint8Array(32),
+    } as const
+    const rest = {
+      issuedAtMs: 1,
+      notBeforeMs: 1,
+      notAfterMs: 100,
+      roles: ['ca'],
+      labels: [],
+      der: Uint8Array.of(1),
+    } as const
+    return { kind: 'certificate', issued: { ...about, ...rest, tokenId: undefined, renews: undefined } } as const
+  }
+  const peer = (nodeId: string, learnedAtMs: number) =>
+    ({ kind: 'peer', nodeId, peer: { learnedAtMs, addresses: [`/dns4/${nodeId}/tcp/1`] } }) as const
+  const value = Uint8Array.of(7)
+  const changes = [certificate('issuing-1', 1), certificate('issuing-2', 2), peer('b', 2), peer('a', 3), peer('c', 1)]
+  await store.commit([...changes, { kind: 'fact', name: 'approvals', value }], [])
+  const revoked = { authorityKeyId: new Uint8Array(32), keyHash: new Uint8Array(32), issuedAtMs: 1, notAfterMs: 100 }
+  const why = { sequence: 1, revokedAtMs: 2, reason: 'superseded', invalidityMs: undefined } as const
+  const which = { kind: 'issuing', name: 'issuing-2', serialNumber: Uint8Array.of(2) } as const
+  await store.commit([{ kind: 'revocation', revocation: { ...revoked, ...why, ...which } }], [])
+  const reopened = await openCaStore(database)
+  t.strictSame(await reopened.fact('approvals'), value)
+  t.same([...(await reopened.liveHolders('issuing', 50))], ['issuing-1'])
+  t.same(await reopened.peerAddresses('b'), ['/dns4/a/tcp/1', '/dns4/c/tcp/1'], 'learned last comes first')
+  await store.commit([peer('c', 9)], [])
+  t.same(await store.peerAddresses('b'), ['/dns4/c/tcp/1', '/dns4/a/tcp/1'])
   await store.close()
 })
