@@ -1,4 +1,5 @@
 import { fromHex, toHex } from '../core/index.ts'
+import type { RevokeReason } from './crl/index.ts'
 import { ENROLLMENT_ERRORS } from './errors.ts'
 import type { EnrollmentPolicy } from './policy.ts'
 import type { PseudonymKey } from './types.ts'
@@ -12,7 +13,6 @@ import {
   readingAnswer,
   readPseudonym,
 } from './wire.ts'
-import type { REVOKE_REASONS } from './wire-schemas.ts'
 
 /**
  * JSON of what members ask: nodes and operators, each with its certificate. Times are `2026-01-01T00:00:00Z`, serial
@@ -84,7 +84,7 @@ export type RevocationName =
 /** What `POST /v1/revoke` asks. */
 export interface RevocationBody {
   readonly target: RevocationName
-  readonly reason?: (typeof REVOKE_REASONS)[number] | undefined
+  readonly reason?: RevokeReason | undefined
   /** Since when the certificates have been invalid, if not since now. */
   readonly invalidityMs?: number | undefined
 }
@@ -100,8 +100,13 @@ export function encodeRevocation({ target, reason, invalidityMs }: RevocationBod
   })
 }
 
-type Reason = (typeof REVOKE_REASONS)[number]
-type RevokeJson = { serial?: string; node_id?: string; operator?: string; reason?: Reason; invalid_since?: string }
+type RevokeJson = {
+  serial?: string
+  node_id?: string
+  operator?: string
+  reason?: RevokeReason
+  invalid_since?: string
+}
 
 /** @throws ENROLLMENT_REQUEST_MALFORMED, also when it names no target or several */
 export function readRevocation(json: unknown): RevocationBody {

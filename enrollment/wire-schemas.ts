@@ -1,3 +1,4 @@
+import { REVOKE_REASONS } from './crl/index.ts'
 import { type JsonSchema, objectOf } from './json-schema.ts'
 import {
   MAX_ADDRESS_CHARACTERS,
@@ -55,17 +56,6 @@ const attestation = objectOf({ type: text(64), payload: text(MAX_ATTESTATION_CHA
 const key: JsonSchema = { type: 'string', maxLength: 43, pattern: '^[A-Za-z0-9_-]{43}$', description: 'base64url' }
 const pseudonym = objectOf({ epoch: whole(1, Number.MAX_SAFE_INTEGER), key })
 const addresses = listOf(text(MAX_ADDRESS_CHARACTERS, 'multiaddress'), MAX_ADDRESSES)
-
-/** Reasons that a revocation may be given. */
-export const REVOKE_REASONS = [
-  'keyCompromise',
-  'cACompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-  'privilegeWithdrawn',
-  'aACompromise',
-] as const
 
 /** Bodies by name, as they are called in the OpenAPI document. */
 export const WIRE = {

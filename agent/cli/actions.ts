@@ -1,5 +1,5 @@
+import type { RevokeReason } from '../../enrollment/crl/index.ts'
 import type { MeshSuite } from '../../enrollment/keys/index.ts'
-import type { RevokeReason } from '../../enrollment/store/index.ts'
 import type { CommandContext } from './context.ts'
 
 /** 0 done, 1 failed, 2 usage, 3 refused by a verification or policy. */

@@ -1,5 +1,6 @@
+import type { RevokeReason } from '../../enrollment/crl/index.ts'
 import type { EnrollmentPolicy } from '../../enrollment/index.ts'
-import type { CaStatus, RevokeReason } from '../../enrollment/store/index.ts'
+import type { CaStatus } from '../../enrollment/store/index.ts'
 
 /** What a serving CA is asked. Serial numbers, key ids and hashes are lower-case hexadecimal, DER is base64. */
 

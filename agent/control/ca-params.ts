@@ -1,6 +1,6 @@
+import { REVOKE_REASONS } from '../../enrollment/crl/index.ts'
 import { MAX_LISTED_RECORDS, MAX_TOKEN_VALID_MS } from '../limits.ts'
 import type { CaControlMethods, CaControlStreams } from './ca-messages.ts'
-import { REVOKE_REASONS } from './reasons.ts'
 import {
   base64,
   exactly,

@@ -7,7 +7,14 @@
 export { LAST_TIME_MS, type RevokedEntries, type RevokedEntry, revokedEntries } from './entries.ts'
 export { numberFromBytes, numberToBytes } from './extensions.ts'
 export { parseCrl } from './parse.ts'
-export { compromisesKey, REASON_CODES, type RevocationReason, reasonName } from './reasons.ts'
+export {
+  compromisesKey,
+  REASON_CODES,
+  REVOKE_REASONS,
+  type RevocationReason,
+  type RevokeReason,
+  reasonName,
+} from './reasons.ts'
 export { RevocationIndex } from './revocation-index.ts'
 export { listStaleness, parseStalenessPolicy, type Staleness, type StalenessPolicy } from './staleness.ts'
 export { type Applied, type KeptList, type ListOutcome, RevocationState, type StoredState } from './state.ts'

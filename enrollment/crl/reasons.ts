@@ -14,6 +14,19 @@ export const REASON_CODES = {
 
 export type RevocationReason = keyof typeof REASON_CODES
 
+/** Reasons that a revocation may be given; holds and unspecified ones are not made. */
+export const REVOKE_REASONS = [
+  'keyCompromise',
+  'cACompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'privilegeWithdrawn',
+  'aACompromise',
+] as const satisfies readonly RevocationReason[]
+
+export type RevokeReason = (typeof REVOKE_REASONS)[number]
+
 /** Name of a CRLReason; undefined for a number that is none. */
 export function reasonName(code: number): RevocationReason | undefined {
   return NAMES.get(code)

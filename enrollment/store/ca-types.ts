@@ -1,7 +1,7 @@
 import type { Clock, Logger, RandomSource } from '../../core/index.ts'
 import type { SignatureProvider } from '../../crypto/index.ts'
 import type { Role } from '../../records/path/index.ts'
-import type { RevocationReason } from '../crl/index.ts'
+import type { RevocationReason, RevokeReason } from '../crl/index.ts'
 import type { MeshSuite } from '../keys/index.ts'
 import type { MeshSettings } from '../types.ts'
 
@@ -100,9 +100,6 @@ export type RevocationTarget =
   | { readonly serialNumber: Uint8Array }
   | { readonly nodeId: string }
   | { readonly operator: string }
-
-/** Reasons that a revocation may have; holds and unspecified ones are not made. */
-export type RevokeReason = Exclude<RevocationReason, 'unspecified' | 'certificateHold' | 'removeFromCRL'>
 
 export interface RevokeOptions {
   /** Default `privilegeWithdrawn`. */

@@ -22,7 +22,6 @@ export type {
   RenewalRequest,
   RevocationTarget,
   RevokeOptions,
-  RevokeReason,
   RootApprovals,
   ServerIdentity,
   TokenCounts,

@@ -1,25 +1,15 @@
 import { toHex } from '../../core/index.ts'
 import { parseCertificate } from '../../records/path/index.ts'
 import { type Actor, type AuditEntry, auditEntry } from '../audit.ts'
-import { compromisesKey, LAST_TIME_MS, REASON_CODES, type RevocationReason } from '../crl/index.ts'
+import { compromisesKey, LAST_TIME_MS, REASON_CODES, REVOKE_REASONS, type RevocationReason } from '../crl/index.ts'
 import { ENROLLMENT_ERRORS } from '../errors.ts'
 import { listedUntilMs } from '../list-plan.ts'
 import type { CaParts } from './ca-parts.ts'
 import type { CaChange } from './ca-store.ts'
-import type { HolderKind, IssuedSummary, RevocationTarget, RevokeOptions, RevokeReason } from './ca-types.ts'
+import type { HolderKind, IssuedSummary, RevocationTarget, RevokeOptions } from './ca-types.ts'
 import { checkNotBehind, lastRevocation, policyOf, setLastRevocation } from './facts.ts'
 import { holderLock, summarize } from './issued.ts'
 import type { IssuedCertificate, StoredRevocation } from './issued-format.ts'
-
-const REASONS: readonly RevokeReason[] = [
-  'keyCompromise',
-  'cACompromise',
-  'affiliationChanged',
-  'superseded',
-  'cessationOfOperation',
-  'privilegeWithdrawn',
-  'aACompromise',
-]
 
 /** Name of the lock under which revocations are numbered. */
 const REVOCATIONS_LOCK = 'revocations'
@@ -55,7 +45,7 @@ export class Revoker {
    */
   async revoke(target: RevocationTarget, options: RevokeOptions, actor: Actor): Promise<readonly IssuedSummary[]> {
     const { reason = 'privilegeWithdrawn', invalidityMs } = options
-    if (!REASONS.includes(reason)) throw new TypeError(`a reason is one of ${REASONS.join(', ')}`)
+    if (!REVOKE_REASONS.includes(reason)) throw new TypeError(`a reason is one of ${REVOKE_REASONS.join(', ')}`)
     checkTime(invalidityMs)
     const { store } = this.#parts
     const [kind, name] = await this.#holderOf(target)

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { REVOKE_REASONS } from '../../enrollment/crl/index.ts'
 import { DEFAULT_POLICY, ENROLLMENT_ERRORS } from '../../enrollment/index.ts'
 import {
   encodeApprovals,
@@ -20,7 +21,6 @@ import {
   readTokenAnswer,
   readTokenRequest,
 } from '../../enrollment/wire-member.ts'
-import { REVOKE_REASONS } from '../../enrollment/wire-schemas.ts'
 
 const serialNumber = Uint8Array.of(0x4f, 0)
 const renewal = { csr: Uint8Array.of(1, 2), currentSerialNumber: serialNumber }

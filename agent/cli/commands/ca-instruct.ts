@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../../../core/index.ts'
-import { REVOKE_REASONS } from '../../control/reasons.ts'
+import { REVOKE_REASONS } from '../../../enrollment/crl/index.ts'
 import type { CaInstallOptions, CaOperatorAddOptions, CaRevokeOptions, CaSignOptions } from '../actions.ts'
 import {
   parseDurationUpTo,

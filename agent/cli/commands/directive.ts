@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { REVOKE_REASONS } from '../../control/reasons.ts'
+import { REVOKE_REASONS } from '../../../enrollment/crl/index.ts'
 import type { DirectiveRevokeOptions, DirectiveRotateOptions } from '../actions.ts'
 import { parseDurationUpTo, parseLabel } from '../parse.ts'
 import { type CommandRunner, examples, withCommonOptions } from '../runner.ts'
