@@ -1,5 +1,6 @@
 import type { MetricDefinition } from '../metrics/index.ts'
 import type { RunningNode } from './node.ts'
+import { trustStatus } from './trust-status.ts'
 
 /** Records, ledger and peers of a running node, for the Prometheus page. */
 export function nodeMetrics(node: RunningNode): MetricDefinition[] {
@@ -47,5 +48,23 @@ export function nodeMetrics(node: RunningNode): MetricDefinition[] {
       'End of the certificate, Unix time.',
       () => node.certificate.notAfterMs / 1000,
     ),
+    gauge(
+      'gapmesh_certificate_renewal_failures',
+      'Failed attempts since the last certificate.',
+      () => node.parts.rotation.state.failures,
+    ),
+    gauge(
+      'gapmesh_clock_offset_seconds',
+      'How far the clock of the machine is from the time that counts; 0 while it is believed.',
+      () => node.clock.offByMs / 1000,
+    ),
+    {
+      ...gauge('gapmesh_crl_next_update_seconds', 'When the next revocation list is due, Unix time, by CA.', () =>
+        trustStatus(node)
+          .lists.filter(({ kind }) => kind === 'full')
+          .map(({ authority, nextUpdateMs }) => ({ labels: { authority }, value: nextUpdateMs / 1000 })),
+      ),
+      labels: ['authority'],
+    },
   ]
 }

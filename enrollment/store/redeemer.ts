@@ -78,14 +78,15 @@ export class Redeemer {
     const nowMs = dependencies.clock.now()
     await checkNotBehind(store)
     if (await isDelegated(store, nowMs)) throw ENROLLMENT_ERRORS.create('ENROLLMENT_DELEGATED')
-    const [token, revocation] = await Promise.all([this.#token(tokenId), findKeyRevocation(store, keyId)])
+    const [token, over] = await Promise.all([this.#token(tokenId), store.certificatesOver(keyId)])
+    const isNewKey = over.length === 0
     const earlier = token.used === 0 ? undefined : await this.#earlier(tokenId, keyId)
-    if (revocation !== undefined) throw keyRevoked()
+    if (!isNewKey && (await findKeyRevocation(store, keyId)) !== undefined) throw keyRevoked()
     if (earlier !== undefined) return this.#repeat(earlier, presented, nowMs)
     checkRedeemable(token, nowMs)
     const nodeId = decideNodeId(token, presented)
     await this.#checkName(nodeId, token, keyId)
-    await checkKeyFree(store, keyId, { kind: 'node', name: nodeId })
+    if (!isNewKey) await checkKeyFree(store, keyId, { kind: 'node', name: nodeId })
     const { attested = false } = presented
     const policy = await admit(store, { nodeId, attested, attestation: token.attestation, nowMs })
     const certificate = await this.#issue(nodeId, token, { csr, nowMs, lifetimeMs: policy.leafLifetimeMs })

@@ -227,6 +227,14 @@ async function views(t: Test, terminal: Terminal, agent: Daemon): Promise<void> 
   t.match(metrics, /^gapmesh_ingest_lines_total\{outcome="kept"\} 1$/m)
   t.match(metrics, /^gapmesh_ingest_failed_total 0$/m)
   t.match(metrics, /^gapmesh_peers_connected 1$/m)
+  t.match(metrics, /^gapmesh_clock_offset_seconds 0$/m)
+  t.match(metrics, /^gapmesh_certificate_renewal_failures 0$/m)
+  t.match(metrics, /^# TYPE gapmesh_crl_next_update_seconds gauge$/m)
+  let listed = metrics
+  while (!/^gapmesh_crl_next_update_seconds\{authority="[0-9a-f]{64}"\} \d+$/m.test(listed)) {
+    await sleep(clock, 50)
+    listed = await (await fetch(agent.said.metrics ?? '')).text()
+  }
   t.equal((await fetch(new URL('/', agent.said.metrics))).status, 404)
 }
 
