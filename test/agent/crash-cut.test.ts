@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { nodeHome, readIdentity } from '../../agent/index.ts'
 import { decodePosition, loadPositions } from '../../agent/ingest/index.ts'
-import { randomBelow, SimulatedRandom, silentLogger, sleep } from '../../core/index.ts'
+import { randomBelow, SimulatedRandom, silentLogger } from '../../core/index.ts'
 import { openDatabase } from '../../core/store/index.ts'
 import { checkLedger } from '../../ledger/store/index.ts'
 import { decodeAnomalyBody } from '../../records/index.ts'
@@ -52,7 +52,7 @@ t.test('a cut log is the state of some moment, and the node goes on from there',
     const size = 1 + randomBelow(random, 30)
     await appendFile(log, Array.from({ length: size }, (_, at) => eveLine(written + at)).join(''))
     written += size
-    await sleep(clock, 60)
+    await mesh.until('the burst is accepted', async () => (await anomalies(mesh, sensor)) === written, limit)
   }
   await mesh.until('the other node holds everything', async () => (await anomalies(mesh, other)) === written, limit)
   await mesh.until('the other node holds the chain', async () => (await chains(mesh, other)).blocks === written, limit)
