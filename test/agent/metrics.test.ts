@@ -157,10 +157,15 @@ t.test('who is slow to ask or to read is cut off', async (t) => {
     if (performance.now() > endMs) throw new Error('who reads nothing was never cut off')
     await setTimeout(100)
   }
-  const oversized = to(`${ask}x: ${'y'.repeat(10_000)}\r\n\r\n`)
-  const [answer] = (await once(
-    oversized.on('error', () => {}),
-    'data',
-  )) as [Buffer]
-  t.match(answer.toString(), /^HTTP\/1\.1 431 /)
+  for (const socket of mute) socket.destroy()
+  let answer = ''
+  // A connection that finds no place yet is closed without a word.
+  while (answer === '' && performance.now() < endMs + 8_000) {
+    const oversized = to(`${ask}x: ${'y'.repeat(10_000)}\r\n\r\n`).on('error', () => {})
+    oversized.on('data', (chunk) => {
+      answer += chunk
+    })
+    await once(oversized, 'close')
+  }
+  t.match(answer, /^HTTP\/1\.1 431 /)
 })
