@@ -217,7 +217,9 @@ t.test('malformed and oversized requests', async (t) => {
   t.equal(await code('{"method":5}\n'), 'AGENT_CONTROL_MESSAGE')
   t.equal(await code(Uint8Array.of(0xff, 0x0a)), 'AGENT_CONTROL_MESSAGE')
   t.equal(await code('{"method":"constructor"}\n'), 'AGENT_CONTROL_METHOD')
-  t.equal(await code('x'.repeat(MAX_CONTROL_REQUEST_BYTES + 1)), 'AGENT_CONTROL_TOO_LARGE')
+  const patient = await serve(t, {}, 30_000)
+  const refusal = await raw(patient.path, 'x'.repeat(MAX_CONTROL_REQUEST_BYTES + 1))
+  t.equal(JSON.parse(refusal).error.code, 'AGENT_CONTROL_TOO_LARGE')
   t.equal(await code('{"method":'), 'AGENT_CONTROL_TIMEOUT', 'a request that never ends')
   await t.rejects(
     client.call('records.list', {}),
