@@ -184,7 +184,7 @@ export class RunningNode {
         clock,
         sealer: keys.sealer,
         deviceKey: keys.deviceKey,
-        findKey: async (origin, keyId) => trust.findLiveKey(origin, keyId),
+        findKey: async (block) => trust.findKeyAt(block),
         onConflict: ({ origin, seq }) => this.#conflicted(origin, seq),
       },
     )

@@ -1,6 +1,7 @@
 import { type Clock, equalBytes, isGapmeshError, toHex } from '../../core/index.ts'
 import { type PublicKey, type SignatureProvider, sha256 } from '../../crypto/index.ts'
 import { parseStalenessPolicy, type StalenessPolicy } from '../../enrollment/crl/index.ts'
+import type { Microblock } from '../../ledger/index.ts'
 import type { Judgement, Opinion, PeerGate } from '../../overlay/index.ts'
 import type { RecordTrust } from '../../records/index.ts'
 import {
@@ -187,10 +188,17 @@ export class MeshTrust implements PeerGate {
     return key
   }
 
-  /** As {@link findKey}, for blocks that come in: a key counts until the last certificate that carries it is revoked. */
-  findLiveKey(nodeId: string, keyId: Uint8Array): PublicKey | undefined {
+  /**
+   * As {@link findKey}, for a block that comes in. When the last certificate that carries the key is revoked, the block is
+   * judged as a record would be: none counts after the key was compromised, else those made before the date of revocation.
+   */
+  findKeyAt({
+    nodeId,
+    keyId,
+    timestampMs,
+  }: Pick<Microblock, 'nodeId' | 'keyId' | 'timestampMs'>): PublicKey | undefined {
     const leaf = this.#deviceKeys.get(keyName(nodeId, keyId))
-    if (leaf === undefined || this.#isRevoked(leaf)) return undefined
+    if (leaf === undefined || this.revocations.revocationOf(leaf, timestampMs) !== undefined) return undefined
     return this.findKey(nodeId, keyId)
   }
 

@@ -9,8 +9,11 @@ import type { BlockConflict, BlockStore } from './blocks.ts'
 import type { Chains } from './chains.ts'
 import type { Serial } from './serial.ts'
 
-/** Finds the device (or epoch) key of `nodeId` with `keyId`; undefined when no valid certificate vouches for it. */
-export type KeyLookup = (nodeId: string, keyId: Uint8Array) => Promise<PublicKey | undefined>
+/**
+ * Finds the device (or epoch) key that signed a block: of the node `block.nodeId`, with the id `block.keyId`; undefined when
+ * no certificate vouches for what it signed at `block.timestampMs`.
+ */
+export type KeyLookup = (block: Pick<Microblock, 'nodeId' | 'keyId' | 'timestampMs'>) => Promise<PublicKey | undefined>
 
 export interface ReceiverOptions extends MeshBinding {
   readonly nodeId: string
@@ -53,8 +56,9 @@ export class Receiver {
   /** Number of blocks stored. */
   async receive(origin: string, encoded: readonly Uint8Array[]): Promise<number> {
     if (origin !== this.#options.nodeId && this.#options.keep === 'own') throw LEDGER_ERRORS.create('LEDGER_NOT_KEPT')
-    const blocks = decodeAnswer(origin, encoded)
+    const answer = decodeAnswer(origin, encoded)
     this.#parts.chains.checkRoomFor(origin)
+    const blocks = await this.#vouchedFor(answer, await this.#plan(origin, answer))
     const plan = await this.#plan(origin, blocks)
     await this.#verify(doubtful(plan))
     if (plan.kind === 'known') return 0
@@ -71,12 +75,21 @@ export class Receiver {
     return plan
   }
 
+  /** Of a node that was revoked, peers may hold blocks from after that: those before are taken all the same. */
+  async #vouchedFor(blocks: readonly Microblock[], plan: AnswerPlan): Promise<readonly Microblock[]> {
+    if (plan.kind !== 'extends') return blocks
+    for (const block of plan.fresh.slice(1)) {
+      if ((await this.#parts.findKey(block)) === undefined) return blocks.filter(({ seq }) => seq < block.seq)
+    }
+    return blocks
+  }
+
   async #verify(blocks: readonly Microblock[]): Promise<void> {
     await Promise.all(blocks.map((block) => this.#verifyOne(block)))
   }
 
   async #verifyOne(block: Microblock): Promise<void> {
-    const key = await this.#parts.findKey(block.nodeId, block.keyId)
+    const key = await this.#parts.findKey(block)
     if (key === undefined || key.suite.half !== 'classical') throw LEDGER_ERRORS.create('LEDGER_KEY_UNKNOWN')
     if (!(await this.#parts.provider.verify(key, this.#signedBytes(block.id), block.signature)))
       throw LEDGER_ERRORS.create('LEDGER_BLOCK_SIGNATURE', { metadata: { origin: block.nodeId, seq: block.seq } })

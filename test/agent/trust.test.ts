@@ -57,6 +57,10 @@ t.test('old records of a node that left are taken, of one whose key was stolen n
   t.equal(await port.receive(await announce(left, nowMs - 60_000, left.chain), GOSSIP), 'ignore', 'from then on')
   t.equal(await port.receive(await announce(stolen, nowMs - 61_000, stolen.chain), GOSSIP), 'ignore')
   t.same(port.counters.refused, { RECORDS_PATH_REVOKED: 1, RECORDS_REVOKED: 1, RECORDS_CERTIFICATE_UNKNOWN: 1 })
+  const keyAt = ({ nodeId, deviceKey: { publicKey } }: TestNode, timestampMs: number) =>
+    node.trust.findKeyAt({ nodeId, keyId: publicKey.keyId, timestampMs })
+  t.ok(keyAt(left, nowMs - 61_000), 'and its old blocks')
+  t.equal(keyAt(left, nowMs - 60_000), undefined)
 
   /** A record in which a node announces a chain. */
   function announce(author: TestNode, createdAtMs: number, chain: readonly Uint8Array[]) {
