@@ -103,6 +103,19 @@ t.test('connections have a cap, and each address its share', async (t) => {
   t.equal((await bareExchange(shared, { path: '/v1/crl' })).status, 200, 'there is room again')
 })
 
+t.test('who opens connections too fast is hung up on before a handshake', async (t) => {
+  const clock = new SimulatedClock()
+  const { url } = await serveTestCa(t, { rateBurst: 1, ratePerMinute: 1 }, { changes: { clock } })
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    const socket = tcpTo(url)
+    await once(socket, 'connect')
+    socket.destroy()
+  }
+  await once(tcpTo(url).resume(), 'close')
+  await clock.advance(60_000)
+  t.equal((await bareExchange(url, { path: '/v1/crl' })).status, 200, 'a minute later it may again')
+})
+
 t.test('who is slow is cut off: handshake, headers, body', async (t) => {
   const deadlineMs = 600
   const { ca, url } = await serveTestCa(t, { deadlineMs })
