@@ -187,11 +187,15 @@ export class MeshTrust implements PeerGate {
     return key
   }
 
-  /** As {@link findKey}, for blocks that come in: a key counts until the last certificate that carries it is revoked. */
-  findLiveKey(nodeId: string, keyId: Uint8Array): PublicKey | undefined {
+  /**
+   * As {@link findKey}, for a block that comes in and says that it was made at `atMs`. The newest certificate that carries the
+   * key decides: it has not ended by then, and is not revoked for key compromise, nor for another reason before. When the key
+   * was certified first, nobody tells a node that joins late: certificates travel with records, and blocks outlive those.
+   */
+  findKeyAt(nodeId: string, keyId: Uint8Array, atMs: number): PublicKey | undefined {
     const leaf = this.#deviceKeys.get(keyName(nodeId, keyId))
-    if (leaf === undefined || this.#isRevoked(leaf)) return undefined
-    return this.findKey(nodeId, keyId)
+    if (leaf === undefined || atMs > leaf.notAfterMs) return undefined
+    return this.revocations.revocationOf(leaf, atMs) === undefined ? this.findKey(nodeId, keyId) : undefined
   }
 
   /** Everyone known and not revoked, by node_id. */
