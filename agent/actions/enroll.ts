@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import { equalBytes, isGapmeshError, toHex } from '../../core/index.ts'
+import { makeDirectory } from '../../core/store/index.ts'
 import { createKeystore, type KeystoreOptions, openKeystore } from '../../crypto/store/index.ts'
 import { enrollNode } from '../../enrollment/api/index.ts'
 import { decodeToken } from '../../enrollment/index.ts'
@@ -22,7 +22,7 @@ export const nodeEnroll: Action<NodeEnrollOptions> = async (options, context) =>
   await checkIdentity(home, { token, nodeId: options.nodeId })
   const unlock = await unlockWith(options, context, { prompt: 'Passphrase of the keystore', create: true })
   const dependencies = systemDependencies()
-  await mkdir(home.directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(home.directory)
   const keystore = await createOrOpen({ directory: home.keystore, unlock }, dependencies)
   try {
     const { mesh, nodeId, path, chain, config } = await enrollNode(

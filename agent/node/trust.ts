@@ -271,7 +271,12 @@ export class MeshTrust implements PeerGate {
 
 function putNewest(leaves: Map<string, Certificate>, name: string, leaf: Certificate): void {
   const known = leaves.get(name)
-  if (known === undefined || known.notAfterMs < leaf.notAfterMs) leaves.set(name, leaf)
+  if (known === undefined || isNewer(leaf, known)) leaves.set(name, leaf)
+}
+
+/** Made later, even where it ends sooner: a CA may have come to give shorter lives. */
+function isNewer(one: Certificate, other: Certificate): boolean {
+  return one.notBeforeMs === other.notBeforeMs ? one.notAfterMs > other.notAfterMs : one.notBeforeMs > other.notBeforeMs
 }
 
 /** The last moment before a revocation that says from when on a certificate does not count; undefined for other failures. */
