@@ -9,11 +9,14 @@ import {
   PathCache,
   type PathPolicy,
   parseChain,
+  type Revocation,
+  type RevocationView,
   type Role,
   type ValidPath,
   validatePath,
 } from '../../records/path/index.ts'
 import type { RecordStore } from '../../records/store/index.ts'
+import { strictest } from './provisional.ts'
 import { Revocations } from './revocations.ts'
 
 /** Role of a peer for which a policy on stale lists is set. */
@@ -66,6 +69,7 @@ export class MeshTrust implements PeerGate {
   readonly #leaves = new Map<string, Certificate>()
   /** Newest leaf that carries each known device key, by node_id and hexadecimal key id. */
   readonly #deviceKeys = new Map<string, Certificate>()
+  readonly #view: RevocationView = { find: (certificate) => this.#revocationOf(certificate) }
   /** Those that were asked for, imported once. */
   readonly #imported = new Map<string, PublicKey>()
 
@@ -168,7 +172,7 @@ export class MeshTrust implements PeerGate {
       mesh,
       rootFingerprint,
       root,
-      revocations: this.revocations,
+      revocations: this.#view,
       policyAt: () => 'hybrid',
       headOf: (origin, type) => records.headOf(origin, type),
       isDuplicate: (id, createdAtMs) => records.isDuplicate(id, createdAtMs),
@@ -233,6 +237,22 @@ export class MeshTrust implements PeerGate {
       .sort(([a], [b]) => (a < b ? -1 : 1))
   }
 
+  /**
+   * Who is revoked in the newest certificate is so in those before it, those over the same device key after enrolling again,
+   * too: an order of an operator names one, and the key of the one before has not become better by that.
+   */
+  #revocationOf(certificate: Certificate): Revocation | undefined {
+    const judged = [certificate, ...this.#newerThan(certificate)]
+    return strictest(judged.flatMap((one) => this.revocations.find(one) ?? []))
+  }
+
+  #newerThan(certificate: Certificate): Certificate[] {
+    const nodeId = memberLabel('node', this.#options.mesh, certificate)
+    if (nodeId === undefined || certificate.altSpki === undefined) return []
+    const newest = [this.#leaves.get(nodeId), this.#deviceKeys.get(keyName(nodeId, sha256(certificate.altSpki)))]
+    return newest.filter((one) => one !== undefined && isNewer(one, certificate)) as Certificate[]
+  }
+
   #isRevoked(leaf: Certificate): boolean {
     return this.revocations.revocationOf(leaf, this.#dependencies.clock.now()) !== undefined
   }
@@ -240,7 +260,7 @@ export class MeshTrust implements PeerGate {
   #validateAt(chain: readonly Certificate[], purpose: PathPolicy['purpose'], atMs: number): Promise<ValidPath> {
     const { mesh, rootFingerprint, root } = this.#options
     const policy = { mesh, rootFingerprint, signaturePolicy: 'hybrid', purpose } as const
-    const input = { chain, root, atMs, revocations: this.revocations, policy }
+    const input = { chain, root, atMs, revocations: this.#view, policy }
     return validatePath(input, { provider: this.#dependencies.provider, cache: this.paths })
   }
 
