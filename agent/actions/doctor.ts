@@ -3,7 +3,7 @@ import { access, constants } from 'node:fs/promises'
 import { type GapmeshError, isGapmeshError } from '../../core/index.ts'
 import { openDatabase } from '../../core/store/index.ts'
 import { LEDGER_ERRORS } from '../../ledger/index.ts'
-import { checkLedger, type KeyLookup } from '../../ledger/store/index.ts'
+import { checkLedger } from '../../ledger/store/index.ts'
 import { parseChain } from '../../records/path/index.ts'
 import { openRecordStore } from '../../records/store/index.ts'
 import { type Action, type CommandContext, type KeystoreOptions, table, timeText } from '../cli/index.ts'
@@ -109,7 +109,7 @@ async function checkStores({ home, identity, config, options, context }: StoreCh
     const records = await openRecordStore({ readOnly: true }, { database, clock, logger })
     const trust = new MeshTrust({ mesh, rootFingerprint, root }, { provider, clock, records })
     await trust.load()
-    const findKey: KeyLookup = async ({ nodeId, keyId }) => trust.findKey(nodeId, keyId)
+    const findKey = async (origin: string, keyId: Uint8Array) => trust.findKey(origin, keyId)
     const ledger = await checkLedger(
       { nodeId, scope: 'full' },
       { database, sealer, signatures: { mesh, rootFingerprint, provider, findKey } },

@@ -1,6 +1,6 @@
 import { fromHex, isGapmeshError, toHex } from '../../core/index.ts'
 import { parseCrl } from '../../enrollment/crl/index.ts'
-import { checkLedger, type KeyLookup } from '../../ledger/store/index.ts'
+import { checkLedger } from '../../ledger/store/index.ts'
 import { decodeRecord, type Severity } from '../../records/index.ts'
 import type { RecordQuery } from '../../records/store/index.ts'
 import type { ControlHandlers, ListParams, PublishParams, RecordFilter, RecordSummary } from '../control/index.ts'
@@ -149,7 +149,7 @@ async function inventory(node: RunningNode) {
 async function checkOwnChain(node: RunningNode) {
   const { identity, database, keys, provider, trust } = node.parts
   const { nodeId, mesh, rootFingerprint } = identity
-  const findKey: KeyLookup = async ({ nodeId, keyId }) => trust.findKey(nodeId, keyId)
+  const findKey = async (origin: string, keyId: Uint8Array) => trust.findKey(origin, keyId)
   const report = await checkLedger(
     { nodeId, scope: 'full' },
     { database, sealer: keys.sealer, signatures: { mesh, rootFingerprint, provider, findKey } },

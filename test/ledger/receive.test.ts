@@ -4,7 +4,7 @@ import { sha256 } from '../../crypto/index.ts'
 import { checkLedger, ledgerPort, MAX_BLOCKS_PER_ANSWER, type Microblock } from '../../ledger/index.ts'
 import { MAX_CONFLICTS_PER_ORIGIN, MAX_ORIGINS } from '../../ledger/limits.ts'
 import type { ChainPort } from '../../overlay/ports.ts'
-import { append, chainOf, deviceKey, forge, lookup, openNode, type TestNode, type TestNodeOptions } from './support.ts'
+import { append, chainOf, deviceKey, forge, openNode, type TestNode, type TestNodeOptions } from './support.ts'
 
 const keys = { a: await deviceKey(), b: await deviceKey(), c: await deviceKey() }
 const otherKey = await deviceKey()
@@ -70,24 +70,6 @@ t.test('what every node would refuse is rejected', async (t) => {
   broken[broken.length - 1]! ^= 1
   await rejected('a', [one, broken, three], 'LEDGER_BLOCK_SIGNATURE')
   t.equal(b.ledger.head('a'), undefined, 'nothing of a bad answer is kept')
-})
-
-t.test('of a node that has left, blocks from before are taken, also out of an answer that goes on', async (t) => {
-  const all = lookup(keys)
-  const path = t.testdir()
-  const a = await open(t, 'a', { path: `${path}/a` })
-  await append(a, 'one', 'two', 'three')
-  await a.clock.advance(1000)
-  const leftAtMs = a.clock.now()
-  await append(a, 'four', 'five')
-  const blocks = await chainOf(a, 'a')
-  const findKey: typeof all = async (block) => (block.timestampMs < leftAtMs ? all(block) : undefined)
-  const b = await open(t, 'b', { path: `${path}/b`, findKey })
-  t.equal(await b.ledger.receive('a', blocks), 3)
-  t.equal(await b.ledger.receive('a', blocks.slice(0, 3)), 0)
-  await t.rejects(b.ledger.receive('a', blocks.slice(3)), { code: 'LEDGER_KEY_UNKNOWN', action: 'ignore' })
-  await t.rejects(b.ledger.receive('a', blocks.slice(1)), { code: 'LEDGER_KEY_UNKNOWN', action: 'ignore' })
-  t.strictSame(await chainOf(b, 'a'), blocks.slice(0, 3))
 })
 
 t.test('what another node might accept is ignored', async (t) => {

@@ -34,8 +34,6 @@ export interface TestNodeOptions extends Partial<LedgerOptions> {
   readonly deviceKey: SoftwareSigningKey
   /** Keys of the mesh by node_id. */
   readonly keys?: Readonly<Record<string, SoftwareSigningKey>>
-  /** Default: each of {@link keys} for ever. */
-  readonly findKey?: KeyLookup
 }
 
 export function deviceKey(suite: SuiteName = 'ed25519'): Promise<SoftwareSigningKey> {
@@ -43,14 +41,14 @@ export function deviceKey(suite: SuiteName = 'ed25519'): Promise<SoftwareSigning
 }
 
 export function lookup(keys: Readonly<Record<string, SoftwareSigningKey>>): KeyLookup {
-  return async ({ nodeId, keyId }) => {
+  return async (nodeId, keyId) => {
     const key = keys[nodeId]?.publicKey
     return key !== undefined && Buffer.compare(key.keyId, keyId) === 0 ? key : undefined
   }
 }
 
 export async function openNode(options: TestNodeOptions): Promise<TestNode> {
-  const { path, deviceKey, keys = {}, findKey = lookup(keys), ...rest } = options
+  const { path, deviceKey, keys = {}, ...rest } = options
   const database = await openDatabase(path)
   const clock = new SimulatedClock()
   const conflicts: BlockConflict[] = []
@@ -62,7 +60,7 @@ export async function openNode(options: TestNodeOptions): Promise<TestNode> {
       deviceKey,
       provider,
       clock,
-      findKey,
+      findKey: lookup(keys),
       onConflict: (conflict) => conflicts.push(conflict),
     },
   )
