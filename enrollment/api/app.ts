@@ -1,3 +1,4 @@
+import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Clock, isGapmeshError, type Logger } from '../../core/index.ts'
@@ -5,6 +6,7 @@ import { MAX_REQUEST_BYTES } from '../limits.ts'
 import type { RateLimiter } from '../rate-limiter.ts'
 import type { ServerIdentity } from '../store/index.ts'
 import { clientNetwork } from './client-network.ts'
+import { OpenExchanges } from './open-exchanges.ts'
 import { sendProblem } from './problem-answer.ts'
 import { statusOf, UNREADABLE } from './problems.ts'
 import { limitRate } from './rate-limits.ts'
@@ -32,14 +34,20 @@ export async function createApp(
   { clock, logger }: { clock: Clock; logger: Logger },
 ): Promise<FastifyInstance> {
   const { fastify } = await import('fastify')
-  const app = fastify(settingsOf(options)) as unknown as FastifyInstance
+  const exchanges = new OpenExchanges()
+  const app = fastify(settingsOf(options, exchanges)) as unknown as FastifyInstance
+  const server = app.server as unknown as Server
+  exchanges.follow(server)
+  // Nothing but 100-continue is understood; the rest may be ignored (RFC 9110 §10.1.1), and Node's own refusal is not counted.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   addProblems(app, logger)
   limitAnswers(app, clock)
   limitRate(app, options.limiter)
+  refuseUnclearHosts(app)
   return app
 }
 
-function settingsOf({ identity, deadlineMs, limiter }: AppOptions) {
+function settingsOf({ identity, deadlineMs, limiter }: AppOptions, exchanges: OpenExchanges) {
   const { certificateChain, privateKey } = identity
   return {
     https: {
@@ -48,7 +56,10 @@ function settingsOf({ identity, deadlineMs, limiter }: AppOptions) {
       key: privateKey,
       handshakeTimeout: deadlineMs,
       headersTimeout: deadlineMs,
+      requestTimeout: deadlineMs,
       connectionsCheckingInterval: REQUEST_CHECK_MS,
+      // Judged below, where requests are counted.
+      requireHostHeader: false,
     },
     bodyLimit: MAX_REQUEST_BYTES,
     requestTimeout: deadlineMs,
@@ -61,7 +72,7 @@ function settingsOf({ identity, deadlineMs, limiter }: AppOptions) {
     frameworkErrors: (_error: Error, { ip }: FastifyRequest, reply: FastifyReply) =>
       sendProblem(reply, limiter.take(clientNetwork(ip)) ? 400 : 429),
     clientErrorHandler: (_error: Error, socket: Socket) => {
-      if (socket.writable) socket.write(UNREADABLE)
+      if (socket.writable && exchanges.mayAnswer(socket)) socket.write(UNREADABLE)
       socket.destroy()
     },
   }
@@ -84,5 +95,13 @@ function limitAnswers(app: FastifyInstance, clock: Clock): void {
   app.addHook('onRequest', async (request, reply) => {
     const timer = clock.setTimer(ANSWER_MS, () => request.raw.socket.destroy(), { unref: true })
     reply.raw.once('close', () => timer.cancel())
+  })
+}
+
+/** HTTP/1.1 asks for exactly one Host, whether it is of use or not (RFC 9112 §3.2). */
+function refuseUnclearHosts(app: FastifyInstance): void {
+  app.addHook('onRequest', async ({ raw }, reply) => {
+    const hosts = raw.headersDistinct.host?.length ?? 0
+    return hosts === 1 || (hosts === 0 && raw.httpVersion === '1.0') ? undefined : sendProblem(reply, 400)
   })
 }

@@ -60,7 +60,7 @@ export async function serveCa(options: ServeCaOptions, dependencies: ServeCaDepe
   const server = app.server as unknown as Server
   server.maxConnections = MAX_CONNECTIONS
   const share = { maxPerAddress: connectionsPerAddress, handshakeMs: deadlineMs, ...connectionPace(options) }
-  guardConnections(server, share, dependencies)
+  const guard = guardConnections(server, share, dependencies)
   const url = () => options.publicUrl ?? urlOf(server.address() as AddressInfo)
   const tokens = tokenLimiter(options, dependencies)
   addRoutes(app, ca, operationsOf({ ca, ...dependencies, tokens, crlUrl: () => `${url()}/v1/crl` }))
@@ -73,6 +73,7 @@ export async function serveCa(options: ServeCaOptions, dependencies: ServeCaDepe
     url: url(),
     async close() {
       renewal.stop()
+      guard.close()
       await app.close()
     },
   }
