@@ -18,7 +18,8 @@ export function addRoutes(app: FastifyInstance, ca: MeshCa, operations: Operatio
   for (const route of ROUTES) {
     const { method, operation, auth } = route
     app.route({
-      method,
+      // What GET answers, HEAD does without the body (RFC 9110 §9.1).
+      method: method === 'GET' ? ['GET', 'HEAD'] : method,
       url: route.path.replace('{id}', ':id'),
       bodyLimit: operation === 'setPolicy' ? MAX_POLICY_REQUEST_BYTES : MAX_REQUEST_BYTES,
       // Before the body is read: strangers do not get that far.

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { connect } from 'node:tls'
 import t from 'tap'
+import { SimulatedClock } from '../../core/index.ts'
 import { problemOf } from '../../enrollment/api/problems.ts'
-import { serveTestCa } from '../helpers/ca-api.ts'
+import { MAX_CRL_BYTES } from '../../enrollment/limits.ts'
+import { bareExchange, serveTestCa } from '../helpers/ca-api.ts'
 
 /** All that the CA answers to `bytes`, without parsing by a client. */
 async function answerTo(url: string, bytes: string): Promise<string> {
@@ -98,4 +100,36 @@ t.test('a server that ends waits for nobody', async (t) => {
   await close()
   await closed
   t.pass('one in its handshake, one without a request')
+})
+
+t.test('who reads a long list slowly costs a part of it, and not for ever', async (t) => {
+  const clock = new SimulatedClock()
+  const { ca, url } = await serveTestCa(t, { deadlineMs: 600_000 }, { changes: { clock } })
+  const [published] = await ca.lists()
+  if (published === undefined) return t.fail('there is a list')
+  const long = { ...published, full: { ...published.full, der: new Uint8Array(MAX_CRL_BYTES) } }
+  ca.lists = async () => [long]
+  const { hostname: host, port } = new URL(url)
+  const readers = Array.from({ length: 6 }, () => connect({ host, port: Number(port), rejectUnauthorized: false }))
+  t.teardown(() => readers.map((reader) => reader.destroy()))
+  const closed = readers.map((reader) =>
+    once(
+      reader.on('error', () => undefined),
+      'close',
+    ),
+  )
+  await Promise.all(readers.map((reader) => once(reader, 'secureConnect')))
+  const before = process.memoryUsage.rss()
+  await Promise.all(
+    readers.map((reader) => {
+      reader.write(`${kept('/v1/crl').repeat(4)}`)
+      return once(reader, 'readable')
+    }),
+  )
+  t.ok(process.memoryUsage.rss() - before < MAX_CRL_BYTES * 2, 'less than two lists for 24 answers')
+  const whole = await bareExchange(url, { path: '/v1/crl' })
+  t.equal(whole.body.length, MAX_CRL_BYTES, 'others get it')
+  await clock.advance(300_000)
+  for (const reader of readers) reader.resume()
+  await Promise.all(closed)
 })
