@@ -265,6 +265,10 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
     message: 'the stored revocation lists are damaged',
     hint: 'Check the disk, then import the current list: gapmesh crl import FILE',
   },
+  ENROLLMENT_CA_FAILED: {
+    message: 'the CA failed to answer the request',
+    hint: "The CA's log says why: is its disk full? Then ask again, with the same token.",
+  },
   ENROLLMENT_ANSWER_MALFORMED: { message: "the CA's answer is malformed or too large" },
   ENROLLMENT_ANSWER_WRONG: {
     message: "the CA's certificate is not for this node, its keys or this mesh",

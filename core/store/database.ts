@@ -98,7 +98,9 @@ class LevelDatabase implements Database {
 
   room(prefix: RoomPrefix): Room {
     return new LevelRoom(prefix, async () => {
-      await this.#reopening
+      await this.#reopening?.catch(() => {}) // readers only wait; the writer reports
+      // An attempt that failed left it shut, and whoever reads before it writes would find it so for ever.
+      if (this.#open().status !== 'open') await this.#reopen().catch(unreadable)
       return this.#open()
     })
   }
@@ -163,17 +165,18 @@ class LevelDatabase implements Database {
     }
   }
 
-  async #reopen(): Promise<void> {
-    const reopened = this.#open()
+  /** Closes and opens again; whoever asks meanwhile waits for the same attempt. */
+  #reopen(): Promise<void> {
+    this.#reopening ??= this.#open()
       .close()
       .then(() => this.#openLevel())
-    this.#reopening = reopened.catch(() => {}) // readers only wait; the writer reports
-    try {
-      await reopened
-      this.#mustReopen = false
-    } finally {
-      this.#reopening = undefined
-    }
+      .then(() => {
+        this.#mustReopen = false
+      })
+      .finally(() => {
+        this.#reopening = undefined
+      })
+    return this.#reopening
   }
 
   /** On a full disk LevelDB cannot even open, so the reserve goes first; {@link Reserve.fill} restores it. */
@@ -190,10 +193,15 @@ class LevelDatabase implements Database {
   async close(): Promise<void> {
     this.#closed = true
     await this.#writing
+    await this.#reopening?.catch(() => {})
     const level = this.#level
     this.#level = undefined
     await level?.close()
   }
+}
+
+function unreadable(cause: unknown): never {
+  throw CORE_ERRORS.create('CORE_STORE_READ', { cause })
 }
 
 /** LevelDB passes on only the text of the system's error. */

@@ -42,7 +42,7 @@ export interface Enrollment {
  * Asks a CA for a certificate, once; the same call may be repeated with the same keys. The token leaves only after the
  * server has shown a chain that ends in the root which the token names.
  * @throws ENROLLMENT_TOKEN_FORMAT, _TOKEN_CHECKSUM, _URL, _UNREACHABLE, _TIMEOUT, _SERVER_UNTRUSTED, _REFUSED,
- * _RATE_LIMITED, _UNAVAILABLE, _ANSWER_MALFORMED, _ANSWER_WRONG, _CSR_*
+ * _RATE_LIMITED, _UNAVAILABLE, _CA_FAILED, _ANSWER_MALFORMED, _ANSWER_WRONG, _CSR_*
  */
 export async function requestEnrollment(
   options: RequestEnrollmentOptions,

@@ -68,7 +68,7 @@ export interface CaAnswer {
 /** A server that has proven to be the CA. */
 export interface CaConnection {
   readonly server: ValidPath
-  /** @throws ENROLLMENT_UNREACHABLE, _RATE_LIMITED, _UNAUTHENTICATED, _NOT_FOUND, _REFUSED, _UNAVAILABLE, _ANSWER_MALFORMED */
+  /** @throws ENROLLMENT_UNREACHABLE, _RATE_LIMITED, _UNAUTHENTICATED, _NOT_FOUND, _REFUSED, _UNAVAILABLE, _CA_FAILED, _ANSWER_MALFORMED */
   send(request: CaRequest): Promise<CaAnswer>
 }
 
@@ -184,7 +184,7 @@ function checkStatus(status: number): void {
   if (status === 503) throw ENROLLMENT_ERRORS.create('ENROLLMENT_UNAVAILABLE', { metadata })
   if (status === 404) throw ENROLLMENT_ERRORS.create('ENROLLMENT_NOT_FOUND', { metadata })
   if (status >= 400 && status < 500) throw ENROLLMENT_ERRORS.create('ENROLLMENT_REFUSED', { metadata })
-  throw ENROLLMENT_ERRORS.create('ENROLLMENT_ANSWER_MALFORMED', { metadata })
+  throw ENROLLMENT_ERRORS.create(status >= 500 ? 'ENROLLMENT_CA_FAILED' : 'ENROLLMENT_ANSWER_MALFORMED', { metadata })
 }
 
 async function readBytes(response: IncomingMessage, maxBytes: number): Promise<Uint8Array> {

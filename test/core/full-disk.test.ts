@@ -61,6 +61,23 @@ t.test('a full disk refuses commits; when space returns, the same handle goes on
   await database.close()
 })
 
+t.test('who only reads opens it again too, once there is space', async (t) => {
+  const disk = smallDisk('2m', (action) => t.teardown(action))
+  if (disk === undefined) return void t.pass('full disk', { skip: 'mounting a small disk is not allowed here' })
+  const database = await openDatabase(join(disk, 'db'))
+  const room = database.room(ROOM.records)
+  await database.commit([room.put(uintBytes(0), Uint8Array.of(7))])
+  fill(join(disk, 'filler'))
+  const { refusal } = await commitUntilRefused(database, 1000)
+  t.match(refusal, { code: 'CORE_STORE_WRITE' })
+  fill(join(disk, 'filler'))
+  await t.rejects(database.commit([room.put(uintBytes(0), Uint8Array.of(1))]), 'nor can it be opened again')
+  await t.rejects(room.get(uintBytes(0)), { code: 'CORE_STORE_READ' })
+  rmSync(join(disk, 'filler'))
+  t.strictSame(await room.get(uintBytes(0)), Uint8Array.of(7))
+  await database.close()
+})
+
 t.test('with a reserve the data stays readable on a full disk, also for a new process', async (t) => {
   const disk = smallDisk('8m', (action) => t.teardown(action))
   if (disk === undefined) return void t.pass('full disk', { skip: 'mounting a small disk is not allowed here' })

@@ -329,7 +329,7 @@ t.test('an answer must be for these keys, this node and this mesh', async (t) =>
   const { url } = await impostor(t, own, httpAnswer(right))
   await t.rejects(request(url, 'relay-8'), { code: 'ENROLLMENT_ANSWER_WRONG' }, 'another node_id')
   const failing = await impostor(t, own, httpAnswer('{}', '500 Internal'))
-  await t.rejects(request(failing.url), { code: 'ENROLLMENT_ANSWER_MALFORMED', metadata: { status: 500 } })
+  await t.rejects(request(failing.url), { code: 'ENROLLMENT_CA_FAILED', metadata: { status: 500 } })
   const resting = await impostor(t, own, httpAnswer('{}', '503 Unavailable'))
   await t.rejects(request(resting.url), { code: 'ENROLLMENT_UNAVAILABLE', metadata: { status: 503 } })
   const switching = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'
