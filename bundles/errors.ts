@@ -38,9 +38,20 @@ export const BUNDLES_ERRORS = defineErrors('bundles', {
   BUNDLES_EXPIRED: { message: 'the lifetime of the bundle is over', action: 'ignore' },
   BUNDLES_QUEUE_FULL: {
     message: 'the bundle queue is full',
-    hint: 'Raise bundles.maxBundles or bundles.maxBytes, or open a road that empties it.',
+    hint: 'Raise bundles.max_count or bundles.max_bytes, or open a road that empties it.',
     action: 'ignore',
   },
+  BUNDLES_PEER_QUOTA: {
+    message: 'bundles of this peer fill its part of the queue',
+    hint: 'Raise bundles.peer_percent, or open a road that empties the queue.',
+    action: 'ignore',
+  },
+  BUNDLES_DISK_FULL: {
+    message: 'the disk has no room for the bundle',
+    hint: 'Free space; the queue goes on by itself.',
+    action: 'ignore',
+  },
+  BUNDLES_BUSY: { message: 'too many changes to the bundle queue wait for each other', action: 'ignore' },
   BUNDLES_NOT_QUEUEABLE: { message: 'the bundle is larger than the queue takes', action: 'ignore' },
   BUNDLES_DAMAGED: {
     message: 'the bundle queue on disk is damaged',

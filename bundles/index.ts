@@ -33,17 +33,26 @@ export {
 } from './codec/index.ts'
 export { BUNDLES_ERRORS } from './errors.ts'
 export { expiresAtMs, type Reception } from './expiry.ts'
-export { MAX_BUNDLE_BYTES, MAX_QUEUED_BUNDLE_BYTES } from './limits.ts'
+export { MAX_BUNDLE_BYTES, MAX_INLINE_BUNDLE_BYTES } from './limits.ts'
+export { HIGHEST_PRIORITY, PRIORITIES, type Priority, type PriorityName, priorityName } from './priority.ts'
+export type { Load } from './quota.ts'
 export {
   type Acceptance,
   type BundleQueue,
   type BundleQueueDependencies,
   type BundleQueueOptions,
+  type BundleUpdate,
+  type Constraint,
   checkBundleQueue,
+  type Handling,
   openBundleQueue,
   type QueueCheckDependencies,
   type QueuedBundle,
   type QueueProblem,
   type QueueProblemKind,
   type QueueReport,
+  type QueueState,
+  type QueueStatus,
+  type Waiting,
+  type WaitingQuery,
 } from './store/index.ts'

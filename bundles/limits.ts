@@ -16,14 +16,41 @@ export const MAX_EXTENSION_BYTES = 64 * 1024
 /** Most targets of one security block. */
 export const MAX_SECURITY_TARGETS = 64
 
-/** Longest bundle that is queued, in bytes: larger values slow LevelDB's compaction for everything else. */
-export const MAX_QUEUED_BUNDLE_BYTES = 64 * 1024 + 4096
+/** Longest bundle that is queued in LevelDB, in bytes: larger values slow its compaction; they lie in files. */
+export const MAX_INLINE_BUNDLE_BYTES = 64 * 1024 + 4096
 
 /** Bundles queued at once, unless the options say less. */
 export const DEFAULT_MAX_BUNDLES = 100_000
 
 /** Bytes queued at once, unless the options say less. */
 export const DEFAULT_MAX_QUEUE_BYTES = 1024 * 1024 * 1024
+
+/** Per cent of a queue that only control bundles may use, unless the options say otherwise. */
+export const DEFAULT_CONTROL_PERCENT = 5
+
+/** Per cent of a queue that bundles of one peer may use, unless the options say otherwise. */
+export const DEFAULT_PEER_PERCENT = 50
+
+/** Free bytes of the disk below which only control bundles are taken, unless the options say otherwise. */
+export const DEFAULT_MIN_FREE_BYTES = 64 * 1024 * 1024
+
+/** How often the disk is asked for its free bytes at most, in milliseconds. */
+export const DISK_CHECK_MS = 1000
+
+/** How often what must leave for a newcomer is chosen again before it is refused. */
+export const MAX_EVICTION_TRIES = 8
+
+/** Changes to a queue that are under way or wait for each other; one more is refused. */
+export const MAX_WAITING_TASKS = 4096
+
+/** How often the queue's time is written down, in milliseconds: what a power cut may add to lifetimes. */
+export const QUEUE_TIME_MARK_MS = 60_000
+
+/** Bytes of removed bundles after which the database is told to give their space back. */
+export const COMPACT_AFTER_BYTES = 64 * 1024 * 1024
+
+/** Waiting bundles looked at together. */
+export const WAITING_PAGE = 64
 
 /** Bundle ids remembered after the bundle is gone, so that a duplicate is known; the soonest to expire goes first. */
 export const MAX_REMEMBERED_BUNDLES = 1_000_000
