@@ -113,3 +113,9 @@ export async function closeQueue({ queue, database }: TestQueue): Promise<void> 
   await queue.close()
   await database.close()
 }
+
+/** Bytes of bundle `number` of the crash tests: a long life, and every seventh too large for the database. */
+export function crashBundle(number: number): Uint8Array {
+  const payload = number % 7 === 0 ? `${number} `.repeat(80_000).slice(0, 80_000) : `payload ${number}`
+  return numbered(number, { primary: { lifetimeMs: 1e9 }, payload })
+}
