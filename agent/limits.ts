@@ -69,3 +69,6 @@ export const MAX_METRICS_CONNECTIONS = 16
 
 /** Most revocations ordered by operators that wait for a list to cover them. */
 export const MAX_PROVISIONAL_REVOCATIONS = 4096
+
+/** Pseudonym keys of past epochs that stay in the keystore, which has room for so many keys: each revocation brings another. */
+export const MAX_PAST_PSEUDONYM_KEYS = 16

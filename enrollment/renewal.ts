@@ -1,4 +1,5 @@
 import { ENROLLMENT_ERRORS } from './errors.ts'
+import { MAX_GRACE_MS, REVOCATION_SKEW_MS } from './limits.ts'
 import type { EnrollmentPolicy } from './policy.ts'
 
 /** A certificate that has expired, and what its holder has made of that before. */
@@ -9,6 +10,11 @@ export interface GraceInput {
   readonly used: number
   /** Whether the node has no later certificate. */
   readonly isNewest: boolean
+}
+
+/** When a certificate has ended so long ago that it cannot be renewed under any policy: the CA may forget it then. */
+export function forgottenAfterMs(notAfterMs: number): number {
+  return notAfterMs + MAX_GRACE_MS + REVOCATION_SKEW_MS
 }
 
 /** How often a node has come back after expiry, and how often it still may. */

@@ -20,7 +20,10 @@ export const LEDGER_ERRORS = defineErrors('ledger', {
     hint: 'The origin signed two blocks with one number: gapmesh ledger conflicts',
     action: 'ignore',
   },
-  LEDGER_KEY_UNKNOWN: { message: 'the key of the microblock is not known or not valid', action: 'ignore' },
+  LEDGER_KEY_UNKNOWN: {
+    message: 'the key of the microblock is not known or did not count at its time',
+    action: 'ignore',
+  },
   LEDGER_NOT_KEPT: { message: 'this node does not keep the chains of others', action: 'ignore' },
   LEDGER_ORIGINS_FULL: { message: 'no room to remember another chain', action: 'ignore' },
   LEDGER_BUSY: { message: 'too much waits to be written to the ledger', action: 'ignore' },

@@ -1,12 +1,19 @@
-import { mkdir } from 'node:fs/promises'
 import { equalBytes, isGapmeshError, toHex } from '../../core/index.ts'
+import { makeDirectory } from '../../core/store/index.ts'
 import { createKeystore, type KeystoreOptions, openKeystore } from '../../crypto/store/index.ts'
-import { enrollNode } from '../../enrollment/api/index.ts'
+import {
+  type EnrollNodeDependencies,
+  type EnrollNodeOptions,
+  enrollNode,
+  type NodeEnrollment,
+} from '../../enrollment/api/index.ts'
 import { decodeToken } from '../../enrollment/index.ts'
+import { parseChain } from '../../records/path/index.ts'
 import type { Action, NodeEnrollOptions } from '../cli/index.ts'
 import { pairs, timeText } from '../cli/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
-import { type NodeHome, nodeHome, readIdentity, writeIdentity } from '../node/home.ts'
+import { type NodeHome, type NodeIdentity, nodeHome, readIdentity, writeIdentity } from '../node/home.ts'
+import { identityKeyOf, nextIdentityKey } from '../node/identity-keys.ts'
 import { type SystemDependencies, systemDependencies } from './system.ts'
 import { unlockWith } from './unlock.ts'
 
@@ -19,16 +26,15 @@ export const nodeEnroll: Action<NodeEnrollOptions> = async (options, context) =>
     kind: 'token',
     create: false,
   })
-  await checkIdentity(home, { token, nodeId: options.nodeId })
+  const held = await checkIdentity(home, { token, nodeId: options.nodeId })
   const unlock = await unlockWith(options, context, { prompt: 'Passphrase of the keystore', create: true })
   const dependencies = systemDependencies()
-  await mkdir(home.directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(home.directory)
   const keystore = await createOrOpen({ directory: home.keystore, unlock }, dependencies)
   try {
-    const { mesh, nodeId, path, chain, config } = await enrollNode(
-      { keystore, url: options.ca, token, nodeId: options.nodeId, addresses: options.addresses },
-      dependencies,
-    )
+    const { ca: url, nodeId: wanted, addresses } = options
+    const request = { keystore, url, token, nodeId: wanted, addresses }
+    const { mesh, nodeId, path, chain, config } = await enrollWith(request, held, dependencies)
     const rootFingerprint = path.chain.at(-1)?.fingerprint ?? new Uint8Array()
     const { bootstrapPeers, pseudonymEpoch } = config
     const known = { mesh, nodeId, rootFingerprint, pseudonymEpoch, bootstrapPeers, chain }
@@ -55,18 +61,46 @@ export const nodeEnroll: Action<NodeEnrollOptions> = async (options, context) =>
 
 /**
  * An identity is renewed in its home, never replaced: keys, chain and records there belong to one node of one mesh.
+ * @returns the identity that is there
  * @throws AGENT_HOME_OTHER_IDENTITY, AGENT_HOME_BROKEN, ENROLLMENT_TOKEN_*
  */
-async function checkIdentity(home: NodeHome, wanted: { token: string; nodeId: string }): Promise<void> {
+async function checkIdentity(
+  home: NodeHome,
+  wanted: { token: string; nodeId: string },
+): Promise<NodeIdentity | undefined> {
   const { mesh, rootFingerprint } = decodeToken(wanted.token)
   const held = await readIdentity(home).catch((error) => {
     if (isGapmeshError(error, 'AGENT_HOME_NOT_ENROLLED')) return undefined
     throw error
   })
-  if (held === undefined) return
-  if (held.nodeId === wanted.nodeId && equalBytes(held.rootFingerprint, rootFingerprint)) return
+  if (held === undefined) return undefined
+  if (held.nodeId === wanted.nodeId && equalBytes(held.rootFingerprint, rootFingerprint)) return held
   const detail = `${held.nodeId} in ${held.mesh}, not ${wanted.nodeId} in ${mesh}`
   throw AGENT_ERRORS.create('AGENT_HOME_OTHER_IDENTITY', { detail })
+}
+
+/**
+ * Enrols a node, for the first time or again. The CA has its name under the key of its newest certificate: that key is
+ * shown. A CA that refuses it may have revoked it, or may have given the node a certificate that never reached it: the key
+ * after it is shown then.
+ * @throws as `enrollNode`
+ */
+export async function enrollWith(
+  request: Omit<EnrollNodeOptions, 'identityKeyName'>,
+  held: Pick<NodeIdentity, 'chain'> | undefined,
+  dependencies: EnrollNodeDependencies,
+): Promise<NodeEnrollment> {
+  const { keystore } = request
+  const [certificate] = held === undefined ? [] : parseChain(held.chain)
+  const current = certificate && (await identityKeyOf(keystore, certificate))
+  if (certificate === undefined || current === undefined) return enrollNode(request, dependencies)
+  try {
+    return await enrollNode({ ...request, identityKeyName: current.name }, dependencies)
+  } catch (error) {
+    if (!isGapmeshError(error, 'ENROLLMENT_REFUSED')) throw error
+    const next = await nextIdentityKey(keystore, { keyName: current.name, certificate })
+    return enrollNode({ ...request, identityKeyName: next.name }, dependencies)
+  }
 }
 
 /** A first attempt that failed after making the keystore left one: the same keys are used again. */

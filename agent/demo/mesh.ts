@@ -1,8 +1,9 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { type Clock, isGapmeshError, sleep } from '../../core/index.ts'
+import { makeDirectory } from '../../core/store/index.ts'
 import { ControlClient, controlSocketPath } from '../control/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
 import { type CommandInput, GapmeshProcess } from './processes.ts'
@@ -57,7 +58,7 @@ export class LocalMesh {
   /** Makes the CA, serves it from now on, and lets every node enrol with a token of its own. */
   async enrol(onEnrolled: (nodeId: string) => void = () => {}): Promise<void> {
     const { directory, nodes } = this.#options
-    await mkdir(this.#cache, { recursive: true, mode: 0o700 })
+    await makeDirectory(this.#cache)
     const common = ['--home', this.#caHome, '--key-file', join(directory, 'ca.key'), '--json']
     await this.#spawn({ args: ['ca', 'init', '--mesh', MESH, ...common] }).result()
     const server = this.#spawn({ args: ['ca', 'serve', '--listen', '127.0.0.1:0', ...common] })

@@ -1,7 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromHex, isDnsLabel, toHex } from '../../core/index.ts'
-import { writeFileAtomically } from '../../core/store/index.ts'
+import { makeDirectory, writeFileAtomically } from '../../core/store/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
 
 /** Where a node keeps what. Everything of a node is below one directory, mode 0700. */
@@ -51,7 +51,7 @@ export interface NodeIdentity {
 
 /** Writes the chain, then the facts: a home without `node.json` is not enrolled. */
 export async function writeIdentity(home: NodeHome, identity: NodeIdentity): Promise<void> {
-  await mkdir(home.directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(home.directory)
   await writeChain(home, identity.chain)
   await writeFacts(home, identity)
 }

@@ -125,9 +125,10 @@ export class ListPoller {
     const { clock, logger } = this.#dependencies
     this.#again = false
     try {
-      for (const authority of this.#authorities()) await this.#ask(authority)
+      const refusals = await this.#askAll()
       await this.#askForPseudonym()
       this.#answeredAtMs = clock.now()
+      if (refusals[0] !== undefined) throw refusals[0]
       this.#failures = 0
       this.#lastFailure = undefined
     } catch (error) {
@@ -137,12 +138,27 @@ export class ListPoller {
     }
   }
 
-  /** Every CA of the mesh that is known here, this node's own first. */
+  /** Why lists were refused: that of one CA, such as a damaged or a mis-dated one, keeps nobody from those of the others. */
+  async #askAll(): Promise<unknown[]> {
+    const refusals: unknown[] = []
+    for (const authority of this.#authorities()) {
+      await this.#ask(authority).catch((error) => {
+        if (!isGapmeshError(error) || error.action === undefined) throw error
+        refusals.push(error)
+      })
+    }
+    return refusals
+  }
+
+  /** Every CA of the mesh that is known here and not revoked, this node's own first. */
   #authorities(): Uint8Array[] {
-    const { revocations, membership } = this.#dependencies
+    const { revocations, membership, clock } = this.#dependencies
     const own = membership.current.certificate.authorityKeyId
     const all = [own, ...revocations.index.states.map(({ authorityKeyId }) => authorityKeyId)]
-    return [...new Map(all.map((keyId) => [toHex(keyId), keyId])).values()]
+    return [...new Map(all.map((keyId) => [toHex(keyId), keyId])).values()].filter((keyId) => {
+      const authority = revocations.authority(keyId)
+      return authority === undefined || revocations.revocationOf(authority, clock.now()) === undefined
+    })
   }
 
   async #ask(authority: Uint8Array): Promise<void> {

@@ -184,7 +184,7 @@ export class RunningNode {
         clock,
         sealer: keys.sealer,
         deviceKey: keys.deviceKey,
-        findKey: async (origin, keyId) => trust.findLiveKey(origin, keyId),
+        findKey: async (origin, keyId, atMs) => trust.findKeyAt(origin, keyId, atMs),
         onConflict: ({ origin, seq }) => this.#conflicted(origin, seq),
       },
     )

@@ -1,14 +1,16 @@
-import { equalBytes, type Logger } from '../../core/index.ts'
+import { type Clock, equalBytes, type Logger } from '../../core/index.ts'
 import { sha256 } from '../../crypto/index.ts'
 import type { Keystore } from '../../crypto/store/index.ts'
 import type { PseudonymCommitment } from '../../enrollment/crl/index.ts'
-import { pseudonymKeyName } from '../../enrollment/keys/index.ts'
+import { pseudonymEpochOf, pseudonymKeyName } from '../../enrollment/keys/index.ts'
 import { SerialQueue } from '../../enrollment/node/index.ts'
 import type { Verdict } from '../../overlay/index.ts'
 import type { Pseudonym } from '../../records/index.ts'
+import { MAX_PAST_PSEUDONYM_KEYS } from '../limits.ts'
 import type { Revocations } from './revocations.ts'
 
 export interface PseudonymsDependencies {
+  readonly clock: Clock
   readonly logger: Logger
   readonly keystore: Keystore
   readonly revocations: Revocations
@@ -21,7 +23,7 @@ const MAX_WAITING = 16
 
 /**
  * The key under which addresses leave this node. Revocation lists name the one that is in use by its hash: whoever hands it
- * over, that is how it is known. Keys of past epochs stay in the keystore.
+ * over, that is how it is known. Keys of some past epochs stay in the keystore.
  */
 export class Pseudonyms {
   readonly #dependencies: PseudonymsDependencies
@@ -65,20 +67,32 @@ export class Pseudonyms {
   /** The key is on disk before anything says that it is in use. */
   async #switch(pseudonym: Pseudonym): Promise<void> {
     const { keystore, keepEpoch, logger } = this.#dependencies
-    const name = pseudonymKeyName(pseudonym.epoch)
-    const held = await keystore.secret(name)
-    if (held === undefined || !equalBytes(held, pseudonym.key)) {
-      await keystore.remove(name)
-      await keystore.putSecret(name, pseudonym.key)
-    }
+    await this.#dropPast()
+    // A CA that was restored may give an epoch another key: the one in use goes only when that one is there.
+    await keystore.replaceSecret(pseudonymKeyName(pseudonym.epoch), pseudonym.key)
     await keepEpoch(pseudonym.epoch)
     this.#current = pseudonym
     logger.info({ epoch: pseudonym.epoch }, 'addresses are hashed under the key of a new epoch')
   }
 
+  /** First of all: a keystore that is full takes no new identity keys either. */
+  async #dropPast(): Promise<void> {
+    const { keystore } = this.#dependencies
+    const entries = await keystore.list()
+    const epochs = entries.flatMap(({ name }) => pseudonymEpochOf(name) ?? [])
+    const past = epochs.filter((epoch) => epoch !== this.#current.epoch).sort((a, b) => b - a)
+    for (const epoch of past.slice(MAX_PAST_PSEUDONYM_KEYS - 1)) await keystore.remove(pseudonymKeyName(epoch))
+  }
+
+  /** What a revoked CA has named binds nobody: it may have named an epoch that never comes. */
   #missing(): PseudonymCommitment | undefined {
+    const { revocations, clock } = this.#dependencies
     const { epoch, key } = this.#current
-    const named = this.#dependencies.revocations.index.states.flatMap(({ newest }) => newest?.pseudonym ?? [])
+    const named = revocations.index.states.flatMap(({ authorityKeyId, newest }) => {
+      const authority = revocations.authority(authorityKeyId)
+      const counts = authority === undefined || revocations.revocationOf(authority, clock.now()) === undefined
+      return counts ? (newest?.pseudonym ?? []) : []
+    })
     const newest = named.reduce<PseudonymCommitment | undefined>(
       (best, next) => (best === undefined || next.epoch > best.epoch ? next : best),
       undefined,

@@ -83,7 +83,8 @@ export class Renewal {
     try {
       const { deviceKey, overlayKey } = keys
       const rotated = await ca.rotate(before, { identityKey: next.key, deviceKey, overlayKey })
-      const isLater = rotated.notAfterMs >= before.certificate.notAfterMs && rotated.notAfterMs > clock.now()
+      // Made later, not: ends later. A CA may have come to give shorter lives.
+      const isLater = rotated.notBeforeMs >= before.certificate.notBeforeMs && rotated.notAfterMs > clock.now()
       if (!isLater) throw AGENT_ERRORS.create('AGENT_CERTIFICATE_STALE')
       return rotated
     } catch (error) {

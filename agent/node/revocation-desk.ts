@@ -74,9 +74,15 @@ export class RevocationDesk implements TrustPort {
     return this.#turn.run(() => this.#take(der))
   }
 
-  /** Takes a revocation that an operator has ordered ahead of the next list; true when that is news. */
+  /**
+   * Takes a revocation that an operator has ordered ahead of the next list; true when that is news. One that counted when it
+   * was ordered counts here from now on, also where this node's clock is minutes behind.
+   */
   order(directive: RevokeDirective, orderedAtMs: number): boolean {
-    const isNews = this.#dependencies.revocations.order(directive, orderedAtMs)
+    const { revocations, clock } = this.#dependencies
+    const hasBegun = directive.revokedAtMs <= orderedAtMs
+    const revokedAtMs = hasBegun ? Math.min(directive.revokedAtMs, clock.now()) : directive.revokedAtMs
+    const isNews = revocations.order({ ...directive, revokedAtMs }, orderedAtMs)
     if (isNews) this.#dependencies.onChange(true)
     return isNews
   }

@@ -51,7 +51,10 @@ export function rotationDueMs(
 /** Changes this node's certificate in time, or when told to, and goes on trying while the CA cannot be reached. */
 export class Rotation {
   readonly #dependencies: RotationDependencies
+  /** By the wall clock, as the certificate is. */
   #dueAtMs: number
+  /** After a failure, by the monotonic clock: a wall clock that was ahead and is set right must not put it off. */
+  #retryAtMs: number | undefined
   #failures = 0
   #lastFailure: string | undefined
   #renewed = 0
@@ -67,7 +70,7 @@ export class Rotation {
 
   get state(): RotationState {
     return {
-      dueAtMs: this.#dueAtMs,
+      dueAtMs: Math.round(this.#dependencies.clock.now() + this.#leftMs()),
       failures: this.#failures,
       lastFailure: this.#lastFailure,
       renewed: this.#renewed,
@@ -91,8 +94,9 @@ export class Rotation {
     const nowMs = this.#dependencies.clock.now()
     const leftMs = Math.max(0, notLaterThanMs - nowMs)
     const dueAtMs = nowMs + leftMs * randomFraction(this.#dependencies.random)
-    if (dueAtMs >= this.#dueAtMs) return
+    if (dueAtMs - nowMs >= this.#leftMs()) return
     this.#dueAtMs = dueAtMs
+    this.#retryAtMs = undefined
     this.#schedule()
   }
 
@@ -121,14 +125,19 @@ export class Rotation {
   #schedule(): void {
     this.#timer?.cancel()
     if (this.#stopped || this.#running !== undefined) return
-    const { clock } = this.#dependencies
-    const leftMs = Math.max(0, this.#dueAtMs - clock.now())
-    this.#timer = clock.setTimer(Math.min(leftMs, MAX_SLEEP_MS), () => this.#wake(), { unref: true })
+    const waitMs = Math.min(Math.max(0, this.#leftMs()), MAX_SLEEP_MS)
+    this.#timer = this.#dependencies.clock.setTimer(waitMs, () => this.#wake(), { unref: true })
   }
 
   #wake(): void {
-    if (this.#dueAtMs > this.#dependencies.clock.now()) this.#schedule()
+    if (this.#leftMs() > 0) this.#schedule()
     else void this.#run()
+  }
+
+  /** Time until the next attempt; negative when it is overdue. */
+  #leftMs(): number {
+    const { clock } = this.#dependencies
+    return this.#retryAtMs === undefined ? this.#dueAtMs - clock.now() : this.#retryAtMs - clock.monotonic()
   }
 
   #run(): Promise<unknown> {
@@ -147,12 +156,13 @@ export class Rotation {
       this.#lastFailure = undefined
       this.#renewed += 1
       this.#dueAtMs = this.#nextDueMs()
+      this.#retryAtMs = undefined
       return undefined
     } catch (error) {
       const waitMs = backoffMs(RETRY, this.#failures, randomFraction(random))
       this.#failures += 1
       this.#lastFailure = isGapmeshError(error) ? error.code : 'INTERNAL'
-      this.#dueAtMs = clock.now() + waitMs
+      this.#retryAtMs = clock.monotonic() + waitMs
       if (!this.#stopped)
         logger.warn({ err: error, retryInMs: waitMs }, 'the certificate could not be renewed; trying again')
       return error

@@ -52,6 +52,7 @@ export async function openTrustRoom(dependencies: TrustRoomDependencies): Promis
   const pseudonyms = new Pseudonyms(
     { epoch: identity.pseudonymEpoch, key: keys.pseudonymKey },
     {
+      clock,
       logger,
       keystore: keys.keystore,
       revocations,

@@ -1,6 +1,12 @@
 import type { Clock, Logger, Timer } from '../../core/index.ts'
 import type { Overlay } from '../../overlay/index.ts'
-import { type CheckedRecord, type Directive, decodeDirective } from '../../records/index.ts'
+import {
+  type CheckedRecord,
+  type DecodedRecord,
+  type Directive,
+  decodeDirective,
+  MAX_CREATION_AHEAD_MS,
+} from '../../records/index.ts'
 import type { RecordStore } from '../../records/store/index.ts'
 import type { ListPoller } from './list-poller.ts'
 import type { RenewalMemory } from './renewal.ts'
@@ -45,10 +51,10 @@ export class TrustService {
     this.#dependencies = dependencies
   }
 
-  /** What operators have ordered before is in the store. Before the overlay starts. */
+  /** What operators have ordered before is in the store, unless they are revoked since. Before the overlay starts. */
   async load(): Promise<void> {
     for await (const { record } of this.#dependencies.records.list({ type: 'directive' })) {
-      this.#obey(decodeDirective(record.body), record.createdAtMs)
+      if (!(await this.#isVoid(record))) this.#obey(decodeDirective(record.body), record.createdAtMs)
     }
   }
 
@@ -95,14 +101,26 @@ export class TrustService {
     this.#timer = this.#dependencies.clock.setTimer(REJUDGE_MS, () => this.changed(true), { unref: true })
   }
 
+  async #isVoid({ issuerKeyId, serialNumber, createdAtMs }: DecodedRecord): Promise<boolean> {
+    const { records, trust } = this.#dependencies
+    const [author] = (await records.chain(issuerKeyId, serialNumber)) ?? []
+    return author !== undefined && trust.revocations.revocationOf(author, createdAtMs) !== undefined
+  }
+
   #obey(directive: Directive, orderedAtMs: number): void {
-    const { desk, rotation, renewals, logger } = this.#dependencies
+    const { desk, rotation, logger } = this.#dependencies
     if (directive.kind === 'revoke') {
       if (desk.order(directive, orderedAtMs)) logger.warn({}, 'an operator has revoked a certificate')
       return
     }
     const isMeant = directive.nodeId === undefined || directive.nodeId === this.#options.nodeId
-    if (isMeant && orderedAtMs > renewals.renewedAtMs) rotation.hurry(directive.notLaterThanMs)
+    if (isMeant && orderedAtMs > this.#renewedAtMs()) rotation.hurry(directive.notLaterThanMs)
+  }
+
+  /** A renewal that lies ahead was dated by a clock that was wrong: it says nothing. */
+  #renewedAtMs(): number {
+    const { renewals, clock } = this.#dependencies
+    return renewals.renewedAtMs > clock.now() + MAX_CREATION_AHEAD_MS ? 0 : renewals.renewedAtMs
   }
 
   async #enforce(): Promise<void> {

@@ -9,11 +9,14 @@ import {
   PathCache,
   type PathPolicy,
   parseChain,
+  type Revocation,
+  type RevocationView,
   type Role,
   type ValidPath,
   validatePath,
 } from '../../records/path/index.ts'
 import type { RecordStore } from '../../records/store/index.ts'
+import { strictest } from './provisional.ts'
 import { Revocations } from './revocations.ts'
 
 /** Role of a peer for which a policy on stale lists is set. */
@@ -66,6 +69,7 @@ export class MeshTrust implements PeerGate {
   readonly #leaves = new Map<string, Certificate>()
   /** Newest leaf that carries each known device key, by node_id and hexadecimal key id. */
   readonly #deviceKeys = new Map<string, Certificate>()
+  readonly #view: RevocationView = { find: (certificate) => this.#revocationOf(certificate) }
   /** Those that were asked for, imported once. */
   readonly #imported = new Map<string, PublicKey>()
 
@@ -168,7 +172,7 @@ export class MeshTrust implements PeerGate {
       mesh,
       rootFingerprint,
       root,
-      revocations: this.revocations,
+      revocations: this.#view,
       policyAt: () => 'hybrid',
       headOf: (origin, type) => records.headOf(origin, type),
       isDuplicate: (id, createdAtMs) => records.isDuplicate(id, createdAtMs),
@@ -187,11 +191,15 @@ export class MeshTrust implements PeerGate {
     return key
   }
 
-  /** As {@link findKey}, for blocks that come in: a key counts until the last certificate that carries it is revoked. */
-  findLiveKey(nodeId: string, keyId: Uint8Array): PublicKey | undefined {
+  /**
+   * As {@link findKey}, for a block that comes in and says that it was made at `atMs`. The newest certificate that carries the
+   * key decides: it has not ended by then, and is not revoked for key compromise, nor for another reason before. When the key
+   * was certified first, nobody tells a node that joins late: certificates travel with records, and blocks outlive those.
+   */
+  findKeyAt(nodeId: string, keyId: Uint8Array, atMs: number): PublicKey | undefined {
     const leaf = this.#deviceKeys.get(keyName(nodeId, keyId))
-    if (leaf === undefined || this.#isRevoked(leaf)) return undefined
-    return this.findKey(nodeId, keyId)
+    if (leaf === undefined || atMs > leaf.notAfterMs) return undefined
+    return this.revocations.revocationOf(leaf, atMs) === undefined ? this.findKey(nodeId, keyId) : undefined
   }
 
   /** Everyone known and not revoked, by node_id. */
@@ -229,6 +237,22 @@ export class MeshTrust implements PeerGate {
       .sort(([a], [b]) => (a < b ? -1 : 1))
   }
 
+  /**
+   * Who is revoked in the newest certificate is so in those before it, those over the same device key after enrolling again,
+   * too: an order of an operator names one, and the key of the one before has not become better by that.
+   */
+  #revocationOf(certificate: Certificate): Revocation | undefined {
+    const judged = [certificate, ...this.#newerThan(certificate)]
+    return strictest(judged.flatMap((one) => this.revocations.find(one) ?? []))
+  }
+
+  #newerThan(certificate: Certificate): Certificate[] {
+    const nodeId = memberLabel('node', this.#options.mesh, certificate)
+    if (nodeId === undefined || certificate.altSpki === undefined) return []
+    const newest = [this.#leaves.get(nodeId), this.#deviceKeys.get(keyName(nodeId, sha256(certificate.altSpki)))]
+    return newest.filter((one) => one !== undefined && isNewer(one, certificate)) as Certificate[]
+  }
+
   #isRevoked(leaf: Certificate): boolean {
     return this.revocations.revocationOf(leaf, this.#dependencies.clock.now()) !== undefined
   }
@@ -236,7 +260,7 @@ export class MeshTrust implements PeerGate {
   #validateAt(chain: readonly Certificate[], purpose: PathPolicy['purpose'], atMs: number): Promise<ValidPath> {
     const { mesh, rootFingerprint, root } = this.#options
     const policy = { mesh, rootFingerprint, signaturePolicy: 'hybrid', purpose } as const
-    const input = { chain, root, atMs, revocations: this.revocations, policy }
+    const input = { chain, root, atMs, revocations: this.#view, policy }
     return validatePath(input, { provider: this.#dependencies.provider, cache: this.paths })
   }
 
@@ -267,7 +291,12 @@ export class MeshTrust implements PeerGate {
 
 function putNewest(leaves: Map<string, Certificate>, name: string, leaf: Certificate): void {
   const known = leaves.get(name)
-  if (known === undefined || known.notAfterMs < leaf.notAfterMs) leaves.set(name, leaf)
+  if (known === undefined || isNewer(leaf, known)) leaves.set(name, leaf)
+}
+
+/** Made later, even where it ends sooner: a CA may have come to give shorter lives. */
+function isNewer(one: Certificate, other: Certificate): boolean {
+  return one.notBeforeMs === other.notBeforeMs ? one.notAfterMs > other.notAfterMs : one.notBeforeMs > other.notBeforeMs
 }
 
 /** The last moment before a revocation that says from when on a certificate does not count; undefined for other failures. */

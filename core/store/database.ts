@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises'
 import { ClassicLevel } from 'classic-level'
 import { uintBytes, uintFromBytes, utf8 } from '../bytes.ts'
 import { CORE_ERRORS } from '../errors.ts'
 import { MAX_COMMIT_BYTES, MAX_COMMIT_OPERATIONS } from '../limits.ts'
 import { checkOptionKeys, checkWholeNumber } from '../options.ts'
+import { makeDirectory } from './files.ts'
 import { Reserve } from './reserve.ts'
 import { type Level, LevelRoom, type Operation, type Room } from './room.ts'
 import { ROOM, type RoomPrefix } from './rooms.ts'
@@ -211,7 +211,7 @@ function saysDiskFull(error: unknown): boolean {
 
 async function openLevel(path: string): Promise<Level> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeDirectory(path)
     const level: Level = new ClassicLevel(path, { keyEncoding: 'view', valueEncoding: 'view' })
     await level.open()
     return level

@@ -1,4 +1,4 @@
-import { constants, link, open, rename, rm } from 'node:fs/promises'
+import { constants, link, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
@@ -25,7 +25,7 @@ export async function createFileAtomically(file: {
     await throughTemporary({ ...file, mode: 0o600 }, () => link(file.temporary, file.path))
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    if (hasCode(error, 'EEXIST')) return false
     throw error
   }
 }
@@ -52,6 +52,33 @@ async function writeSynced(path: string, bytes: Uint8Array, mode: number): Promi
   } finally {
     await file.close()
   }
+}
+
+/**
+ * Makes a directory, and those above it that are missing; mode 0700. Node's own recursive way never ends below /proc, where
+ * every name is missing and none can be made.
+ * @returns the topmost directory that was made; undefined when all were there
+ */
+export async function makeDirectory(path: string): Promise<string | undefined> {
+  const above = dirname(path)
+  try {
+    await mkdir(path, { mode: 0o700 })
+    return path
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT') || above === path) return unlessDirectory(path, error)
+  }
+  const topmost = await makeDirectory(above)
+  await mkdir(path, { mode: 0o700 }).catch((error) => unlessDirectory(path, error))
+  return topmost ?? path
+}
+
+async function unlessDirectory(path: string, error: unknown): Promise<undefined> {
+  const found = hasCode(error, 'EEXIST') ? await stat(path) : undefined
+  if (found?.isDirectory() !== true) throw error
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
 }
 
 /** Makes the names in `directory` durable: a rename or a new file survives a power cut. */

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs'
-import { type FileHandle, lstat, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { type FileHandle, lstat, open, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type RandomSource, toHex } from '../../core/index.ts'
-import { createFileAtomically, syncDirectory } from '../../core/store/index.ts'
+import { createFileAtomically, makeDirectory, syncDirectory, writeFileAtomically } from '../../core/store/index.ts'
 import { CRYPTO_ERRORS } from '../errors.ts'
 import { MAX_KEYSTORE_FILE_BYTES } from '../limits.ts'
 
@@ -15,7 +15,7 @@ const OTHERS = 0o077
  */
 export async function makePrivateDirectory(path: string): Promise<void> {
   await guarded(path, async () => {
-    const made = await mkdir(path, { recursive: true, mode: 0o700 })
+    const made = await makeDirectory(path)
     if (made !== undefined) await syncDirectory(dirname(made))
   })
   await checkPrivateDirectory(path)
@@ -78,6 +78,14 @@ export interface NewFile {
 export async function writeNewFile({ path, bytes, random }: NewFile): Promise<boolean> {
   const temporary = `${path}.${toHex(random.bytes(8))}.tmp`
   return guarded(path, () => createFileAtomically({ path, temporary, bytes }))
+}
+
+/**
+ * Writes a private file in the place of the one of that name: a crash leaves the old content or the new.
+ * @throws CRYPTO_KEYSTORE_IO
+ */
+export async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  await guarded(path, () => writeFileAtomically(path, bytes))
 }
 
 /**

@@ -5,7 +5,7 @@ import { MAX_KEYSTORE_KEYS, MAX_SECRET_BYTES } from '../limits.ts'
 import { AesGcmSealer } from '../sealer.ts'
 import { wipe, withSecret } from '../secrets.ts'
 import type { SoftwareSigningKey, SuiteName } from '../types.ts'
-import { listFiles, namingFile, readPrivateFile, removeFile, writeNewFile } from './files.ts'
+import { listFiles, namingFile, readPrivateFile, removeFile, replaceFile, writeNewFile } from './files.ts'
 import { decodeKeyFile, encodeKeyFile, encodeKeyHeader, type KeyHeader } from './format.ts'
 import type { Keystore, KeystoreDependencies, KeystoreEntry } from './types.ts'
 
@@ -22,6 +22,9 @@ export interface DirectoryKeystoreOptions {
   /** What secrets are sealed under; wiped by the constructor, which keeps a copy until close. */
   wrappingKey: Uint8Array
 }
+
+/** What a key file says, apart from where and when it was made. */
+type KeyFacts = Pick<KeyHeader, 'name' | 'kind' | 'suite' | 'keyId'>
 
 /** A key file whose seal held. */
 interface OpenedKey {
@@ -76,11 +79,20 @@ export class DirectoryKeystore implements Keystore {
   }
 
   async putSecret(name: string, secret: Uint8Array): Promise<void> {
-    if (secret.length === 0 || secret.length > MAX_SECRET_BYTES) {
-      throw new TypeError(`a secret is 1 to ${MAX_SECRET_BYTES} bytes long`)
-    }
+    checkSecret(secret)
     await this.#checkFree(name)
     await this.#write({ name, kind: 'secret', suite: undefined, keyId: undefined }, secret)
+  }
+
+  async replaceSecret(name: string, secret: Uint8Array): Promise<void> {
+    checkSecret(secret)
+    const held = await this.secret(name)
+    if (held === undefined) return this.putSecret(name, secret)
+    wipe(held)
+    await replaceFile(
+      this.#path(name),
+      this.#seal({ name, kind: 'secret', suite: undefined, keyId: undefined }, secret),
+    )
   }
 
   async secret(name: string): Promise<Uint8Array | undefined> {
@@ -136,15 +148,20 @@ export class DirectoryKeystore implements Keystore {
     }
   }
 
-  async #write(key: Pick<KeyHeader, 'name' | 'kind' | 'suite' | 'keyId'>, secret: Uint8Array): Promise<void> {
+  async #write(key: KeyFacts, secret: Uint8Array): Promise<void> {
+    const { random } = this.#dependencies
+    const file = { path: this.#path(key.name), bytes: this.#seal(key, secret), random }
+    if (!(await writeNewFile(file))) throw keyExists(key.name)
+  }
+
+  /** The bytes of a key file made now. */
+  #seal(key: KeyFacts, secret: Uint8Array): Uint8Array {
     const sealer = this.#open()
-    const { clock, random } = this.#dependencies
+    const { clock } = this.#dependencies
     const createdAtMs = clock.now()
     const header = { ...key, keystoreId: this.#keystoreId, createdAtMs, rotationDueMs: createdAtMs + this.#rotationMs }
     const context = encodeKeyHeader(header)
-    const path = this.#path(key.name)
-    const file = encodeKeyFile(context, sealer.seal(secret, context))
-    if (!(await writeNewFile({ path, bytes: file, random }))) throw keyExists(key.name)
+    return encodeKeyFile(context, sealer.seal(secret, context))
   }
 
   async #checkFree(name: string): Promise<void> {
@@ -179,4 +196,9 @@ const NONE = new Uint8Array()
 
 function keyExists(name: string): Error {
   return CRYPTO_ERRORS.create('CRYPTO_KEYSTORE_KEY_EXISTS', { detail: name })
+}
+
+function checkSecret(secret: Uint8Array): void {
+  if (secret.length > 0 && secret.length <= MAX_SECRET_BYTES) return
+  throw new TypeError(`a secret is 1 to ${MAX_SECRET_BYTES} bytes long`)
 }

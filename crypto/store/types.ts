@@ -34,7 +34,7 @@ export interface KeystoreEntry {
 /**
  * A directory of keys, each in a file of its own, all wrapped by one key-encryption key.
  *
- * A name is a DNS label and is never overwritten: rotation makes a key under a new name, and the certificate that names
+ * A name is a DNS label and is never overwritten, but for a secret by `replaceSecret`: rotation makes a key under a new name, and the certificate that names
  * a key id tells which one is current. Every method may throw CRYPTO_KEYSTORE_CLOSED, _IO, _PERMISSIONS; every method
  * that reads also _TRUNCATED, _TAMPERED, _VERSION. Putting back an older copy of a whole file is not noticed.
  */
@@ -54,6 +54,11 @@ export interface Keystore {
    * @throws CRYPTO_KEYSTORE_KEY_EXISTS, CRYPTO_KEYSTORE_FULL
    */
   putSecret(name: string, secret: Uint8Array): Promise<void>
+  /**
+   * As {@link putSecret}, also over the secret of that name: a crash leaves the old one or the new.
+   * @throws CRYPTO_KEYSTORE_FULL; CRYPTO_KEYSTORE_KEY_KIND when the name holds a signing key
+   */
+  replaceSecret(name: string, secret: Uint8Array): Promise<void>
   /**
    * A fresh copy of the secret of that name, which the caller wipes; undefined when there is none.
    * @throws CRYPTO_KEYSTORE_KEY_KIND when the name holds a signing key

@@ -2,22 +2,30 @@ import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../core/index.ts'
+import { MAX_RATE_LIMITED_CLIENTS } from '../limits.ts'
+import { RateLimiter } from '../rate-limiter.ts'
+import { clientNetwork } from './client-network.ts'
 
 export interface ConnectionLimits {
   /** Most connections from one address. */
   readonly maxPerAddress: number
   /** How long a TLS handshake may take, whatever arrives meanwhile. */
   readonly handshakeMs: number
+  /** Connections that an address may open at once, and per minute in the long run: each costs a handshake. */
+  readonly rateBurst: number
+  readonly ratePerMinute: number
 }
 
-/** Ends connections beyond an address's share, and those whose handshake does not come to its end in time. */
+/** Ends connections beyond an address's share or pace, and those whose handshake does not come to its end in time. */
 export function guardConnections(server: Server, limits: ConnectionLimits, { clock }: { clock: Clock }): void {
   const held = new Map<string, number>()
   const handshakes = new Map<string, () => void>()
+  const { rateBurst: burst, ratePerMinute: perMinute } = limits
+  const pace = new RateLimiter({ burst, perMinute, maxClients: MAX_RATE_LIMITED_CLIENTS }, { clock })
   server.on('connection', (socket: Socket) => {
-    const address = socket.remoteAddress ?? ''
+    const address = clientNetwork(socket.remoteAddress ?? '')
     const count = (held.get(address) ?? 0) + 1
-    if (count > limits.maxPerAddress) {
+    if (count > limits.maxPerAddress || !pace.take(address)) {
       socket.destroy()
       return
     }

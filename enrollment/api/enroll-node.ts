@@ -12,6 +12,8 @@ import { type RequestEnrollmentOptions, requestEnrollment } from './client.ts'
 export interface EnrollNodeOptions extends Omit<RequestEnrollmentOptions, 'makeCsr'> {
   /** The node's open keystore; keys that are missing are made in it. */
   keystore: Keystore
+  /** Name of the identity key in the keystore. Default: that of a first enrolment. */
+  identityKeyName?: string | undefined
 }
 
 export interface EnrollNodeDependencies {
@@ -41,9 +43,9 @@ export async function enrollNode(
   options: EnrollNodeOptions,
   dependencies: EnrollNodeDependencies,
 ): Promise<NodeEnrollment> {
-  const { keystore, ...request } = options
+  const { keystore, identityKeyName = NODE_KEYS.identity, ...request } = options
   const makeCsr = async (suite: SuiteName) => {
-    const identityKey = await ensureSigningKey(keystore, NODE_KEYS.identity, suite)
+    const identityKey = await ensureSigningKey(keystore, identityKeyName, suite)
     checkSuite(identityKey.publicKey, suite)
     const deviceKey = await ensureSigningKey(keystore, NODE_KEYS.device, 'ed25519')
     const overlayKey = await ensureSigningKey(keystore, NODE_KEYS.overlay, 'ed25519')

@@ -16,6 +16,7 @@ import {
 import { RateLimiter } from '../rate-limiter.ts'
 import type { MeshCa, ServerIdentity } from '../store/index.ts'
 import { Callers } from './callers.ts'
+import { clientNetwork } from './client-network.ts'
 import { guardConnections } from './connection-guard.ts'
 import { type Call, type Operations, operationsOf } from './operations.ts'
 import { type ProblemStatus, problemOf, statusOf } from './problems.ts'
@@ -30,7 +31,7 @@ export interface ServeCaOptions {
   port?: number | undefined
   /** URL under which nodes reach this server, for the answers. Default: made from host and port. */
   publicUrl?: string | undefined
-  /** Requests that one address may make at once. Default 30. */
+  /** Requests that one address (of IPv6 one /64) may make at once; it may open four times as many connections. Default 30. */
   rateBurst?: number | undefined
   /** Requests that one address may make per minute in the long run. Default 60. */
   ratePerMinute?: number | undefined
@@ -61,6 +62,9 @@ const KEEP_ALIVE_MS = 5_000
 /** How long an answer may take on its way: a long list on a narrow link. */
 const ANSWER_MS = 300_000
 
+/** Connections that an address may open for each request that it may make. */
+const CONNECTIONS_PER_REQUEST = 4
+
 /** How often the server's certificate is looked at. */
 const RENEWAL_CHECK_MS = 600_000
 
@@ -78,7 +82,13 @@ export async function serveCa(options: ServeCaOptions, dependencies: ServeCaDepe
   const app = await createApp(await ca.issueServerIdentity(), deadlineMs)
   const server = app.server as unknown as Server
   server.maxConnections = MAX_CONNECTIONS
-  guardConnections(server, { maxPerAddress: connectionsPerAddress, handshakeMs: deadlineMs }, dependencies)
+  const { rateBurst, ratePerMinute } = pacesOf(options)
+  // Whoever asks once a connection meets the limit on requests first, and is told so.
+  const paces = {
+    rateBurst: CONNECTIONS_PER_REQUEST * rateBurst,
+    ratePerMinute: CONNECTIONS_PER_REQUEST * ratePerMinute,
+  }
+  guardConnections(server, { maxPerAddress: connectionsPerAddress, handshakeMs: deadlineMs, ...paces }, dependencies)
   const url = () => options.publicUrl ?? urlOf(server.address() as AddressInfo)
   addProblems(app, dependencies.logger)
   addRateLimit(app, options, dependencies)
@@ -163,13 +173,17 @@ function addProblems(app: FastifyInstance, logger: Logger): void {
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, 404))
 }
 
+function pacesOf({ rateBurst = 30, ratePerMinute = 60 }: ServeCaOptions) {
+  return { rateBurst, ratePerMinute }
+}
+
 function addRateLimit(app: FastifyInstance, options: ServeCaOptions, { clock }: ServeCaDependencies): void {
-  const { rateBurst: burst = 30, ratePerMinute: perMinute = 60 } = options
+  const { rateBurst: burst, ratePerMinute: perMinute } = pacesOf(options)
   const limiter = new RateLimiter({ burst, perMinute, maxClients: MAX_RATE_LIMITED_CLIENTS }, { clock })
   app.addHook('onRequest', async (request, reply) => {
     const timer = clock.setTimer(ANSWER_MS, () => request.raw.socket.destroy(), { unref: true })
     reply.raw.once('close', () => timer.cancel())
-    return limiter.take(request.ip) ? undefined : sendProblem(reply, 429)
+    return limiter.take(clientNetwork(request.ip)) ? undefined : sendProblem(reply, 429)
   })
 }
 

@@ -14,3 +14,9 @@ export const NODE_KEYS = {
 export function pseudonymKeyName(epoch: number): string {
   return `pseudonym-${epoch}`
 }
+
+/** The epoch of {@link pseudonymKeyName}; undefined for any other name. */
+export function pseudonymEpochOf(name: string): number | undefined {
+  const digits = /^pseudonym-([0-9]{1,16})$/.exec(name)?.[1]
+  return digits === undefined ? undefined : Number(digits)
+}

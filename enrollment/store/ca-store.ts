@@ -21,6 +21,8 @@ export type CaChange =
       readonly serialNumber: Uint8Array
     }
   | { readonly kind: 'certificate'; readonly issued: IssuedCertificate }
+  /** Forgets a certificate as if it had not been issued; none that was revoked. */
+  | { readonly kind: 'forget-certificate'; readonly issued: IssuedCertificate }
   | { readonly kind: 'revocation'; readonly revocation: StoredRevocation }
   /** Takes a revocation out of the lists; the certificate stays marked as revoked. */
   | { readonly kind: 'unlist'; readonly revocation: StoredRevocation }
@@ -64,6 +66,8 @@ export interface CaStore {
   certificatesOf(kind: HolderKind, name: string): Promise<readonly HeldCertificate[]>
   /** Serial numbers of the certificates over one identity key. */
   certificatesOver(identityKeyId: Uint8Array): Promise<readonly Uint8Array[]>
+  /** Every certificate of one kind, those of a holder one after the other. */
+  heldCertificates(kind: HolderKind): AsyncIterable<HeldCertificate & { readonly name: string }>
   /** Names of holders that have a certificate which is neither expired nor revoked. */
   liveHolders(kind: HolderKind, nowMs: number): Promise<ReadonlySet<string>>
   revocation(serialNumber: Uint8Array): Promise<StoredRevocation | undefined>

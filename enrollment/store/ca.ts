@@ -38,6 +38,7 @@ import { ListTimer } from './list-timer.ts'
 import { Operators } from './operators.ts'
 import { PolicyDesk } from './policy-desk.ts'
 import { PresentedJudge } from './presented.ts'
+import { CertificatePruner } from './pruner.ts'
 import { PresentPseudonym } from './pseudonyms.ts'
 import { RecoveryDesk } from './recovery.ts'
 import { Redeemer } from './redeemer.ts'
@@ -217,9 +218,10 @@ export class MeshCa {
     })
   }
 
-  /** Has lists issued when they are due, until stopped: for a CA that runs as a server. */
+  /** Has lists issued when they are due, and forgets certificates that ended long ago, until stopped: for a CA that serves. */
   startIssuing(): { stop(): Promise<void> } {
-    return new ListTimer(this.#lists, this.#parts.dependencies)
+    const { dependencies } = this.#parts
+    return new ListTimer({ desk: this.#lists, pruner: new CertificatePruner(this.#parts) }, dependencies)
   }
 
   policy(): Promise<EnrollmentPolicy> {

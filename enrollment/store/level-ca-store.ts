@@ -145,16 +145,20 @@ class LevelCaStore implements CaStore {
     return serialNumbers
   }
 
+  async *heldCertificates(kind: HolderKind): AsyncIterable<HeldCertificate & { name: string }> {
+    const first = HOLDER_KINDS.indexOf(kind)
+    const range = { gte: Uint8Array.of(first), lt: Uint8Array.of(first + 1) }
+    for await (const [key, value] of this.#rooms.holders.entries(range)) {
+      const end = key.indexOf(0, 1)
+      yield { ...decodeHeld(value, key.slice(end + 1)), name: Buffer.from(key.subarray(1, end)).toString() }
+    }
+  }
+
   async liveHolders(kind: HolderKind, nowMs: number): Promise<Set<string>> {
     if (kind === 'issuing') return (await this.#remembered()).liveIssuing(nowMs)
     const names = new Set<string>()
-    const first = HOLDER_KINDS.indexOf(kind)
-    for await (const [key, value] of this.#rooms.holders.entries({
-      gte: Uint8Array.of(first),
-      lt: Uint8Array.of(first + 1),
-    })) {
-      const { revoked, notAfterMs } = decodeHeld(value, Uint8Array.of(1))
-      if (!revoked && notAfterMs >= nowMs) names.add(Buffer.from(key.subarray(1, key.indexOf(0, 1))).toString())
+    for await (const { name, revoked, notAfterMs } of this.heldCertificates(kind)) {
+      if (!revoked && notAfterMs >= nowMs) names.add(name)
     }
     return names
   }

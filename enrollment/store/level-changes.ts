@@ -31,6 +31,8 @@ export async function operationsOf(rooms: CaRooms, change: CaChange): Promise<Op
       return [redemptions.put(concatBytes(change.tokenId, change.identityKeyId), change.serialNumber)]
     case 'certificate':
       return certificateOperations(rooms, change.issued)
+    case 'forget-certificate':
+      return forgetCertificate(rooms, change.issued)
     case 'revocation':
       return revocationOperations(rooms, change.revocation)
     case 'unlist':
@@ -56,6 +58,17 @@ async function forgetToken(rooms: CaRooms, tokenId: Uint8Array): Promise<Operati
 function certificateOperations(rooms: CaRooms, issued: IssuedCertificate): Operation[] {
   const { certificates } = rooms
   return [certificates.put(issued.serialNumber, encodeIssued(issued)), ...indexOperations(rooms, issued)]
+}
+
+function forgetCertificate(
+  rooms: CaRooms,
+  { kind, name, serialNumber, identityKeyId }: IssuedCertificate,
+): Operation[] {
+  return [
+    rooms.certificates.delete(serialNumber),
+    rooms.holders.delete(holderKey(kind, name, serialNumber)),
+    rooms.keys.delete(concatBytes(identityKeyId, serialNumber)),
+  ]
 }
 
 export function indexOperations(rooms: CaRooms, issued: IssuedCertificate): Operation[] {

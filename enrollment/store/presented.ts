@@ -1,6 +1,7 @@
 import { equalBytes, type GapmeshError } from '../../core/index.ts'
 import { type Certificate, noRevocations, PATH_ERRORS, type ValidPath, validatePath } from '../../records/path/index.ts'
 import { ENROLLMENT_ERRORS } from '../errors.ts'
+import { forgottenAfterMs } from '../renewal.ts'
 import { markBehind } from './behind.ts'
 import type { CaParts } from './ca-parts.ts'
 import { recoveryOf, settingsOf } from './facts.ts'
@@ -64,7 +65,7 @@ export class PresentedJudge {
   }
 
   async #issued({ leaf, nodeId }: ValidPath, kind: 'node' | 'operator'): Promise<IssuedCertificate | undefined> {
-    const { authorities, store, imported } = this.#parts
+    const { authorities, store, imported, dependencies } = this.#parts
     const unknown = { kind, name: nodeId, issuedAtMs: leaf.notBeforeMs, tokenId: undefined, renews: undefined }
     const adopted = { ...issuedFacts(leaf), ...unknown, labels: [] }
     if (authorities.find(leaf.authorityKeyId) === undefined) {
@@ -76,6 +77,8 @@ export class PresentedJudge {
       if (!equalBytes(issued.der, leaf.der)) throw untrusted('altered')
       return issued
     }
+    // What the CA has forgotten, it does not wonder about.
+    if (dependencies.clock.now() > forgottenAfterMs(leaf.notAfterMs)) throw untrusted('expired')
     const { restoredAtMs } = await recoveryOf(store)
     if (leaf.notBeforeMs >= restoredAtMs) throw await markBehind(this.#parts, { kind, name: nodeId })
     // Signed before this CA was last told that it lost something: that is what it lost. An operator has to be added again.

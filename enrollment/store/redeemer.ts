@@ -99,7 +99,8 @@ export class Redeemer {
     const serialNumber = await store.redemption(tokenId, keyId)
     if (serialNumber === undefined) return undefined
     const issued = await store.certificate(serialNumber)
-    if (issued === undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CA_DAMAGED')
+    // Forgotten, as it ended so long ago.
+    if (issued === undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_TOKEN_EXPIRED')
     return issued
   }
 

@@ -232,7 +232,7 @@ class Walk {
   async #checkSignature(block: Microblock): Promise<void> {
     const { signatures } = this.#dependencies
     if (signatures === undefined || this.#signedBytes === undefined) return
-    const key = await signatures.findKey(block.nodeId, block.keyId)
+    const key = await signatures.findKey(block.nodeId, block.keyId, block.timestampMs)
     if (key === undefined) {
       this.#add('key-unknown', block.nodeId, block.seq, `the key that signed block ${block.seq} is not known`)
     } else if (!(await signatures.provider.verify(key, this.#signedBytes(block.id), block.signature))) {

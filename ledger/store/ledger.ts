@@ -116,10 +116,10 @@ class StoredLedger implements Ledger {
     this.#chains = chains
     this.#store = store
     this.#appender = new Appender(options, { chains, store, deviceKey, clock, turn: ownTurn })
-    const findKey: KeyLookup = async (nodeId, keyId) =>
+    const findKey: KeyLookup = async (nodeId, keyId, atMs) =>
       nodeId === options.nodeId && equalBytes(keyId, deviceKey.publicKey.keyId)
         ? deviceKey.publicKey
-        : dependencies.findKey(nodeId, keyId)
+        : dependencies.findKey(nodeId, keyId, atMs)
     const onConflict = dependencies.onConflict ?? (() => {})
     const parts = { database, chains, store, provider, findKey, onConflict, ownTurn, otherTurn }
     this.#receiver = new Receiver(options, parts)

@@ -9,8 +9,11 @@ import type { BlockConflict, BlockStore } from './blocks.ts'
 import type { Chains } from './chains.ts'
 import type { Serial } from './serial.ts'
 
-/** Finds the device (or epoch) key of `nodeId` with `keyId`; undefined when no valid certificate vouches for it. */
-export type KeyLookup = (nodeId: string, keyId: Uint8Array) => Promise<PublicKey | undefined>
+/**
+ * Finds the device (or epoch) key of `nodeId` with `keyId`; undefined when no certificate vouches for what it signed at
+ * `atMs`, the time that a block gives for itself.
+ */
+export type KeyLookup = (nodeId: string, keyId: Uint8Array, atMs: number) => Promise<PublicKey | undefined>
 
 export interface ReceiverOptions extends MeshBinding {
   readonly nodeId: string
@@ -50,17 +53,27 @@ export class Receiver {
     return this.#diverging.delete(origin)
   }
 
-  /** Number of blocks stored. */
+  /**
+   * Number of blocks stored. Where a key counts up to some block only, those before it are stored all the same: a node that
+   * was revoked and goes on signing does not take its past along.
+   */
   async receive(origin: string, encoded: readonly Uint8Array[]): Promise<number> {
     if (origin !== this.#options.nodeId && this.#options.keep === 'own') throw LEDGER_ERRORS.create('LEDGER_NOT_KEPT')
     const blocks = decodeAnswer(origin, encoded)
     this.#parts.chains.checkRoomFor(origin)
     const plan = await this.#plan(origin, blocks)
-    await this.#verify(doubtful(plan))
+    const judged = doubtful(plan)
+    const keys = await this.#keysOf(judged)
+    const refused = judged.length - keys.length
+    if (judged.length > 0 && keys.length === 0) throw LEDGER_ERRORS.create('LEDGER_KEY_UNKNOWN')
+    await Promise.all(keys.map((key, at) => this.#verify(judged[at], key)))
     if (plan.kind === 'known') return 0
     const turn = origin === this.#options.nodeId ? this.#parts.ownTurn : this.#parts.otherTurn
+    const taken = blocks.slice(0, blocks.length - refused)
     // Planned again: the chain may have grown while signatures were checked.
-    return turn.run(async () => this.#carryOut(origin, await this.#plan(origin, blocks)))
+    const stored = await turn.run(async () => this.#carryOut(origin, await this.#plan(origin, taken)))
+    if (refused > 0) throw LEDGER_ERRORS.create('LEDGER_KEY_UNKNOWN', { metadata: { origin, stored, refused } })
+    return stored
   }
 
   async #plan(origin: string, blocks: readonly Microblock[]): Promise<AnswerPlan> {
@@ -71,13 +84,16 @@ export class Receiver {
     return plan
   }
 
-  async #verify(blocks: readonly Microblock[]): Promise<void> {
-    await Promise.all(blocks.map((block) => this.#verifyOne(block)))
+  /** Keys of the blocks in their order, up to the first whose key does not count at its time. */
+  async #keysOf(blocks: readonly Microblock[]): Promise<PublicKey[]> {
+    const { findKey } = this.#parts
+    const found = await Promise.all(blocks.map(({ nodeId, keyId, timestampMs }) => findKey(nodeId, keyId, timestampMs)))
+    const end = found.findIndex((key) => key?.suite.half !== 'classical')
+    return (end === -1 ? found : found.slice(0, end)) as PublicKey[]
   }
 
-  async #verifyOne(block: Microblock): Promise<void> {
-    const key = await this.#parts.findKey(block.nodeId, block.keyId)
-    if (key === undefined || key.suite.half !== 'classical') throw LEDGER_ERRORS.create('LEDGER_KEY_UNKNOWN')
+  async #verify(block: Microblock | undefined, key: PublicKey): Promise<void> {
+    if (block === undefined) throw new TypeError('there is a block for every key')
     if (!(await this.#parts.provider.verify(key, this.#signedBytes(block.id), block.signature)))
       throw LEDGER_ERRORS.create('LEDGER_BLOCK_SIGNATURE', { metadata: { origin: block.nodeId, seq: block.seq } })
   }

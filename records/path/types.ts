@@ -53,7 +53,7 @@ export interface RevocationView {
    * The revocation of a certificate, if known: by its serial number, and by its key, so that no other certificate of
    * the same CA over a revoked key escapes.
    */
-  find(certificate: Pick<Certificate, 'authorityKeyId' | 'serialNumber' | 'subjectKeyId'>): Revocation | undefined
+  find(certificate: Certificate): Revocation | undefined
 }
 
 export interface Revocation {

@@ -23,14 +23,14 @@ t.test('certificates, policy and audit, from the keyboard of the CA', async (t) 
       { ...common, name: 'sensor-1' },
       { ...common, name: 'sensor-2' },
     ])
-    const { revoked } = await terminal.json('ca revoke --home ca --node sensor-1 --reason keyCompromise --since 1h')
+    const { revoked } = await terminal.json('ca revoke --home ca --node-id sensor-1 --reason keyCompromise --since 1h')
     t.match(revoked, [{ name: 'sensor-1', state: 'revoked', reason: 'keyCompromise' }])
     const list = await terminal.run('ca list --home ca --state revoked')
     t.match(list, { code: 0, err: '', out: /^node +sensor-1 +revoked: keyCompromise/m })
     const bySerial = await terminal.json(`ca revoke --home ca --serial ${certificates[1].serialNumber}`)
     t.match(bySerial.revoked, [{ name: 'sensor-2', reason: 'privilegeWithdrawn' }])
     t.same(await terminal.json('ca list --home ca --state live'), { certificates: [] })
-    t.match(await terminal.refused('ca revoke --home ca --node nobody'), {
+    t.match(await terminal.refused('ca revoke --home ca --node-id nobody'), {
       exit: 3,
       code: 'ENROLLMENT_CERTIFICATE_UNKNOWN',
     })
@@ -91,9 +91,9 @@ t.test('certificates, policy and audit, from the keyboard of the CA', async (t) 
       'ca init --home x',
       'ca init --home x --issuing',
       'ca revoke',
-      'ca revoke --node a --serial 00',
+      'ca revoke --node-id a --serial 00',
       'ca revoke --serial xyz',
-      'ca revoke --node a --reason because',
+      'ca revoke --node-id a --reason because',
       'ca token --url https://ca.example',
       'ca token --uses 0',
       'ca list --state gone',

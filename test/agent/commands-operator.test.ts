@@ -32,8 +32,15 @@ t.test('an operator, over HTTPS', async (t) => {
   const renewed = await terminal.json(`ca operator renew ${as('alice')}`)
   t.equal(renewed.name, 'alice')
   t.match(JSON.parse(await readFile(terminal.path('alice/operator.json'), 'utf8')), { identity_key: 'identity-2' })
-  t.match(await terminal.json(`ca revoke ${as('alice')} --node sensor-1`), { revoked: [] }, 'with the new certificate')
-  t.match(await terminal.refused(`ca revoke ${as('alice')} --node nobody`), { exit: 1, code: 'ENROLLMENT_NOT_FOUND' })
+  t.match(
+    await terminal.json(`ca revoke ${as('alice')} --node-id sensor-1`),
+    { revoked: [] },
+    'with the new certificate',
+  )
+  t.match(await terminal.refused(`ca revoke ${as('alice')} --node-id nobody`), {
+    exit: 1,
+    code: 'ENROLLMENT_NOT_FOUND',
+  })
   t.match(await terminal.refused(`ca list --url x ${at}`), { exit: 2 })
   t.match(await terminal.json(`ca approve ${as('alice')}`), { approvedBy: ['alice'], needed: 2 })
   t.match(await terminal.refused('ca rekey --home ca'), { exit: 1, code: 'ENROLLMENT_ROOT_APPROVALS' })

@@ -109,3 +109,16 @@ t.test('a node that was off past the end of its certificate comes back, so often
     .filter((name) => /^identity/.test(name))
   t.equal(keys.length, 2, 'a key that the CA did not take is not kept')
 })
+
+t.test('a CA that has come to give shorter lives is obeyed', async (t) => {
+  let offsetMs = 0
+  const shifted = { ...clock, now: () => clock.now() + offsetMs }
+  const mesh = await openTrustMesh(t, {}, shifted)
+  const [node] = await mesh.start([await mesh.enrol('sensor-1')], { clock: shifted })
+  const before = node!.certificate
+  offsetMs = DAY_MS
+  await mesh.ca.setPolicy({ ...(await mesh.ca.policy()), leafLifetimeMs: DAY_MS }, LOCAL_ACTOR)
+  await node!.parts.rotation.now()
+  t.ok(node!.certificate.notAfterMs < before.notAfterMs)
+  t.same(node!.parts.trust.leafOf('sensor-1')?.serialNumber, node!.certificate.serialNumber, 'the one that counts')
+})

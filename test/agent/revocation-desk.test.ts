@@ -90,7 +90,7 @@ t.test('a revoked CA revokes what it has issued, and its lists count no more', a
   ]
   await node.desk.take(await listOf(mesh, mesh.root, { entries }))
   t.same(node.trust.revoked(), ['sensor-3'])
-  t.equal(node.trust.findLiveKey('sensor-3', below.deviceKey.publicKey.keyId), undefined, 'no block of it is taken')
+  t.equal(node.trust.findKeyAt('sensor-3', below.deviceKey.publicKey.keyId, 0), undefined, 'no block of it is taken')
   t.ok(node.trust.findKey('sensor-3', below.deviceKey.publicKey.keyId), 'those that are held still verify')
   const second = await listOf(mesh, issuing, { number: 2n, thisUpdateMs: Math.floor(mesh.nowMs / 1000) * 1000 + 1000 })
   await t.rejects(node.desk.take(second), { code: 'AGENT_LIST_ISSUER_REVOKED' })

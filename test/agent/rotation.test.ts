@@ -89,6 +89,19 @@ t.test('a clock that is set forward is noticed within ten minutes', async (t) =>
   await rotation.stop()
 })
 
+t.test('a clock that was ahead while the CA failed, and is set right, does not put the next attempt off', async (t) => {
+  const { clock, rotation, attempts, startMs } = rotating([unreachable])
+  clock.jumpTo(startMs + 60 * DAY_MS)
+  rotation.start()
+  await clock.advance(0)
+  t.match(rotation.state, { failures: 1 })
+  clock.jumpTo(startMs + DAY_MS)
+  t.ok(rotation.state.dueAtMs <= clock.now() + 15_000, 'status says so')
+  await clock.advance(15_000)
+  t.equal(attempts.length, 2)
+  await rotation.stop()
+})
+
 t.test('what is under way when it stops, ends; nothing follows', async (t) => {
   let finish = () => {}
   const clock = new SimulatedClock()

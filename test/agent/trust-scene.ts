@@ -73,7 +73,7 @@ async function openTrust(
   const kept: number[] = []
   const pseudonyms = new Pseudonyms(
     { epoch: 1, key: new Uint8Array(32).fill(1) },
-    { logger, keystore, revocations, keepEpoch: async (epoch) => void kept.push(epoch) },
+    { clock, logger, keystore, revocations, keepEpoch: async (epoch) => void kept.push(epoch) },
   )
   const changes: boolean[] = []
   const onChange = (revoked: boolean) => void changes.push(revoked)
@@ -85,5 +85,5 @@ async function openTrust(
     await clock.close()
     await database.close()
   }
-  return { clock, records, revocations, trust, pseudonyms, kept, desk, store, changes, database, close }
+  return { clock, records, revocations, trust, pseudonyms, kept, desk, store, changes, database, keystore, close }
 }

@@ -88,6 +88,46 @@ t.test('a node announces its own next certificate, and nobody else’s', async (
   t.ok(await node.records.chain(authorityKeyId, serialNumber), 'what it signs next is understood')
 })
 
+t.test('who is revoked in the newest certificate is so in the one before, whose key is still there', async (t) => {
+  const { mesh, open } = await trustScene(t)
+  const node = await open()
+  t.teardown(() => node.close())
+  const port = inboxOf(node, mesh.provider)
+  const before = mesh.node('sensor-1')
+  await node.trust.judge(before.chain)
+  const { overlayKey, deviceKey } = before
+  const newest = await mesh.addNode({
+    nodeId: 'sensor-1',
+    overlayKey,
+    deviceKey,
+    change: (content) => ({ ...content, notBeforeMs: content.notBeforeMs + 60_000 }),
+  })
+  await node.trust.learn(newest.chain)
+  await node.trust.judge(before.chain)
+  const { authorityKeyId, serialNumber, subjectKeyId } = newest.certificate
+  const order = {
+    kind: 'revoke',
+    authorityKeyId,
+    serialNumber,
+    subjectKeyId,
+    reason: 1,
+    revokedAtMs: mesh.nowMs,
+  } as const
+  t.ok(node.desk.order(order, mesh.nowMs))
+  await t.rejects(node.trust.judge(newest.chain), { code: 'RECORDS_PATH_REVOKED' })
+  await t.rejects(node.trust.judge(before.chain), { code: 'RECORDS_PATH_REVOKED' })
+  const rootFingerprint = mesh.root.certificate.fingerprint
+  const record = await announcement({ author: before, createdAtMs: mesh.nowMs, chain: before.chain, rootFingerprint })
+  t.equal(await port.receive(record, GOSSIP), 'ignore')
+  t.same(port.counters.refused, { RECORDS_REVOKED: 1 })
+  const again = await mesh.addNode({
+    nodeId: 'sensor-1',
+    change: (content) => ({ ...content, notBeforeMs: content.notBeforeMs + 120_000 }),
+  })
+  await node.trust.judge(again.chain)
+  await t.rejects(node.trust.judge(before.chain), { code: 'RECORDS_PATH_REVOKED' }, 'also once the node has another')
+})
+
 type Node = Awaited<ReturnType<Awaited<ReturnType<typeof trustScene>>['open']>>
 
 function inboxOf(

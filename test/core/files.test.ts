@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { utf8 } from '../../core/index.ts'
-import { createFileAtomically, syncDirectory, writeFileAtomically } from '../../core/store/index.ts'
+import { createFileAtomically, makeDirectory, syncDirectory, writeFileAtomically } from '../../core/store/index.ts'
 
 const mode = (path: string) => statSync(path).mode & 0o777
 const text = (path: string) => readFileSync(path, 'utf8')
@@ -83,4 +83,22 @@ t.test('of many who make one file, one does, and its content stays', async (t) =
     t.equal(await createFileAtomically(file), false, `a ${name} is a name taken`)
   }
   t.equal(text(join(directory, 'victim')), 'precious')
+})
+
+t.test('directories are made with what is missing above them, for their owner alone', async (t) => {
+  const directory = t.testdir({ file: '' })
+  const path = join(directory, 'a', 'b', 'c')
+  t.equal(await makeDirectory(path), join(directory, 'a'))
+  t.same([join(directory, 'a'), path].map(mode), [0o700, 0o700])
+  t.equal(await makeDirectory(path), undefined, 'there')
+  const both = [join(path, 'd', '1'), join(path, 'd', '2')]
+  await Promise.all(both.map(makeDirectory))
+  t.same(both.map(mode), [0o700, 0o700])
+  await t.rejects(makeDirectory(join(directory, 'file')), { code: 'EEXIST' })
+  await t.rejects(makeDirectory(join(directory, 'file', 'below')), { code: 'ENOTDIR' })
+})
+
+t.test('below /proc nothing is made, and it ends', { skip: process.platform !== 'linux' }, async (t) => {
+  await t.rejects(makeDirectory('/proc/gapmesh-home'), { code: 'ENOENT' })
+  await t.rejects(makeDirectory('/proc/gapmesh-home/keys'), { code: 'ENOENT' })
 })

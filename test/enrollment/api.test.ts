@@ -129,7 +129,7 @@ t.test('a level3 mesh: ML-DSA-65 from the root to the node, and no other key enr
 
   const { csr } = await makeCsr(provider)
   const asked = { url, token, nodeId: 'relay-8', makeCsr: async () => csr }
-  await t.rejects(requestEnrollment(asked, dependencies), { code: 'ENROLLMENT_REFUSED', metadata: { status: 403 } })
+  await t.rejects(requestEnrollment(asked, dependencies), { code: 'ENROLLMENT_REFUSED', metadata: { status: 400 } })
   const own = { token, csr, nodeId: 'relay-8', addresses: [] }
   await t.rejects(reopened.enroll(own, { crlUrl: url }), { code: 'ENROLLMENT_CSR_SUITE' })
   const { ca: level5, url: elsewhere } = await serve(t, {}, {}, { home: join(home, 'level5') })
@@ -151,10 +151,10 @@ t.test('refusals are problem documents with constant text', async (t) => {
   for (const token of [used, expired, unknown]) {
     const asked = { token, csr: other.csr, nodeId: 'relay-9' }
     const request = requestEnrollment({ url, token, nodeId: 'relay-9', makeCsr: async () => other.csr }, dependencies)
-    await t.rejects(request, { code: 'ENROLLMENT_REFUSED', metadata: { status: 403 } })
+    await t.rejects(request, { code: 'ENROLLMENT_REFUSED', metadata: { status: 400 } })
     const { status, body } = await postJson(url, encodeRequest({ ...asked, addresses: [] }))
-    t.equal(status, 403)
-    t.same(JSON.parse(body), problemOf(403), 'the same for used, expired and unknown')
+    t.equal(status, 400)
+    t.same(JSON.parse(body), problemOf(400), 'the same for used, expired and unknown')
   }
   const answers = await Promise.all(
     ['{', '{}', '[]', '"x"', 'null', '{"token":1,"csr":2}'].map((body) => postJson(url, body)),
@@ -179,8 +179,8 @@ t.test('refusals are problem documents with constant text', async (t) => {
 
 t.test('errors become statuses', (t) => {
   const of = (code: Parameters<typeof ENROLLMENT_ERRORS.create>[0]) => statusOf(ENROLLMENT_ERRORS.create(code))
-  t.equal(of('ENROLLMENT_TOKEN_USED'), 403)
-  t.equal(of('ENROLLMENT_TOKEN_UNKNOWN'), 403)
+  t.equal(of('ENROLLMENT_TOKEN_USED'), 400)
+  t.equal(of('ENROLLMENT_TOKEN_UNKNOWN'), 400)
   t.equal(of('ENROLLMENT_NODE_ID_TAKEN'), 403)
   t.equal(of('ENROLLMENT_CSR_PROOF'), 400)
   t.equal(of('ENROLLMENT_BUSY'), 429)

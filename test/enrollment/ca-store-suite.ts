@@ -100,6 +100,27 @@ export function caStoreSuite(name: string, open: (t: Test) => Promise<CaStore>):
     t.same(await live('issuing', 100), [])
   })
 
+  test('a certificate is forgotten with its entries everywhere', async (t, store) => {
+    const [one, two] = [issued('a', serial(1)), issued('a', serial(2), { notAfterMs: 200 })]
+    const other = issued('b', serial(3))
+    await put(store, ...[one, two, other].map((each): CaChange => ({ kind: 'certificate', issued: each })))
+    const held = await all(store.heldCertificates('node'))
+    t.same(
+      held.map(({ name, notAfterMs }) => [name, notAfterMs]),
+      [
+        ['a', 100],
+        ['a', 200],
+        ['b', 100],
+      ],
+    )
+    t.same(await all(store.heldCertificates('operator')), [])
+    await put(store, { kind: 'forget-certificate', issued: one })
+    t.equal(await store.certificate(serial(1)), undefined)
+    t.equal((await store.certificatesOf('node', 'a')).length, 1)
+    t.strictSame(await store.certificatesOver(id(1)), [serial(2), serial(3)])
+    t.equal(await store.countCertificates(), 2)
+  })
+
   test('revocations in their order, one for a certificate', async (t, store) => {
     const [one, two] = [revocation('a', serial(1), 1), revocation('b', serial(2), 2)]
     await put(store, { kind: 'revocation', revocation: two }, { kind: 'revocation', revocation: one })

@@ -1,7 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromHex, isDnsLabel, toHex } from '../../../core/index.ts'
-import { writeFileAtomically } from '../../../core/store/index.ts'
+import { makeDirectory, writeFileAtomically } from '../../../core/store/index.ts'
 import { AGENT_ERRORS } from '../../errors.ts'
 import { fromPem, toPem } from '../../node/home.ts'
 
@@ -38,7 +38,7 @@ export function operatorHome(directory: string): OperatorHome {
 
 /** Writes the chain, then the identity: a home without `operator.json` is none. */
 export async function writeOperator(home: OperatorHome, operator: OperatorIdentity): Promise<void> {
-  await mkdir(home.directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(home.directory)
   const { mesh, name, rootFingerprint, identityKey: identity_key, chain } = operator
   await writeFileAtomically(home.chain, Buffer.from(chain.map(toPem).join('')), 0o644)
   const facts = { mesh, name, root_fingerprint: toHex(rootFingerprint), identity_key }

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { isGapmeshError } from '../../../core/index.ts'
+import { makeDirectory } from '../../../core/store/index.ts'
 import { sha256 } from '../../../crypto/index.ts'
 import { createKeystore, type KeystoreOptions, openKeystore } from '../../../crypto/store/index.ts'
 import { buildMemberCsr } from '../../../enrollment/index.ts'
@@ -40,7 +40,7 @@ async function makeOperator(
   const { mesh, suite } = await desk.ask('ca.status', {})
   const secrets = { passphraseFile: toPassphraseFile, keyFile: toKeyFile }
   const unlock = await unlockWith(secrets, context, { prompt: "Passphrase of the operator's keystore", create: true })
-  await mkdir(home.directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(home.directory)
   const keystore = await createOrOpen({ directory: home.keystore, unlock }, systemDependencies())
   try {
     const identityKey = await ensureSigningKey(keystore, NODE_KEYS.identity, IDENTITY_SUITES[suite])

@@ -73,7 +73,7 @@ function printStatus(status: CaSummary, context: CommandContext): void {
         `${kind} key`,
         `${keyId.slice(0, 16)} until ${timeText(notAfterMs)}${active ? ', in use' : ''}`,
       ]),
-      ['certificates issued', String(issued)],
+      ['certificates on file', String(issued)],
       ...Object.entries(tokens).map(([name, count]): [string, string] => [`tokens ${name}`, String(count)]),
     ]),
   )

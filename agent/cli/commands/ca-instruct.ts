@@ -21,26 +21,26 @@ const YEAR_MS = 366 * 86_400_000
 export function registerRevoke(ca: Command, runner: CommandRunner): void {
   const revoke = withRemoteOptions(withCaOptions(ca.command('revoke').description('revoke certificates')))
     .option('--serial <hex>', 'the certificate with this serial number', parseSerial)
-    .option('--node <label>', 'every certificate of this node', parseLabel)
+    .option('--node-id <label>', 'every certificate of this node', parseLabel)
     .option('--operator-name <label>', 'every certificate of this operator', parseLabel)
     .addOption(new Option('--reason <reason>', 'why (default: privilegeWithdrawn)').choices(REVOKE_REASONS))
     .option('--since <time>', 'since when they have been invalid: a time, or a duration before now', parseTime)
     .addHelpText(
       'after',
       examples(
-        'gapmesh ca revoke --home ./ca --node sensor-1 --reason keyCompromise --since 3d',
+        'gapmesh ca revoke --home ./ca --node-id sensor-1 --reason keyCompromise --since 3d',
         'gapmesh ca revoke --url https://ca.example:8443 --operator ./alice --serial 4f02...',
       ),
     )
     .action(() => {
-      const { serial, node, operatorName, reason, since } = revoke.opts<
-        Pick<CaRevokeOptions, 'operatorName' | 'reason'> & { serial?: string; node?: string; since?: TimeArgument }
+      const { serial, nodeId, operatorName, reason, since } = revoke.opts<
+        Pick<CaRevokeOptions, 'nodeId' | 'operatorName' | 'reason'> & { serial?: string; since?: TimeArgument }
       >()
-      const targets = [serial, node, operatorName].filter((target) => target !== undefined)
-      if (targets.length !== 1) revoke.error('error: give one of --serial, --node and --operator-name')
+      const targets = [serial, nodeId, operatorName].filter((target) => target !== undefined)
+      if (targets.length !== 1) revoke.error('error: give one of --serial, --node-id and --operator-name')
       const options = {
         ...(serial !== undefined && { serialNumber: serial }),
-        ...(node !== undefined && { nodeId: node }),
+        ...(nodeId !== undefined && { nodeId }),
         ...(operatorName !== undefined && { operatorName }),
         ...(reason !== undefined && { reason }),
         ...remoteOptions(revoke),

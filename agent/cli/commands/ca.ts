@@ -27,7 +27,7 @@ export function registerCa(program: Command, runner: CommandRunner): void {
     .description('the mesh CA: root, tokens, certificates, revocation, policy, its server')
     .helpCommand(false)
   registerInit(ca, runner)
-  const status = withCaOptions(ca.command('status').description('root, certificates issued, tokens outstanding'))
+  const status = withCaOptions(ca.command('status').description('root, certificates on file, tokens outstanding'))
   status.action(() => runner.perform(status, 'caStatus', keystoreOptions(status)))
   registerToken(ca, runner)
   registerList(ca, runner)
@@ -114,7 +114,7 @@ function registerToken(ca: Command, runner: CommandRunner): void {
 }
 
 function registerList(ca: Command, runner: CommandRunner): void {
-  const list = withCaOptions(ca.command('list').description('certificates issued'))
+  const list = withCaOptions(ca.command('list').description('certificates on file'))
     .addOption(new Option('--kind <kind>', 'only these').choices(['node', 'operator', 'issuing']))
     .addOption(new Option('--state <state>', 'only these').choices(['live', 'expired', 'revoked']))
     .addHelpText('after', examples('gapmesh ca list --home ./ca --kind node --state live'))
