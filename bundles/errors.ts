@@ -34,6 +34,7 @@ export const BUNDLES_ERRORS = defineErrors('bundles', {
     action: 'reject',
   },
   BUNDLES_HOP_COUNT: { message: 'the hop count block is malformed (RFC 9171 §4.4.3)', action: 'reject' },
+  BUNDLES_HANDLING: { message: 'the handling block is malformed', action: 'reject' },
   BUNDLES_SECURITY_BLOCK: { message: 'a security block is malformed (RFC 9172 §3.6)', action: 'reject' },
   BUNDLES_EXPIRED: { message: 'the lifetime of the bundle is over', action: 'ignore' },
   BUNDLES_QUEUE_FULL: {

@@ -13,6 +13,9 @@ export const MAX_ENDPOINT_BYTES = 1024
 /** Longest data of an extension block that is looked into, in bytes. */
 export const MAX_EXTENSION_BYTES = 64 * 1024
 
+/** Most copies of one bundle that its handling block allows. */
+export const MAX_COPIES = 1024
+
 /** Most targets of one security block. */
 export const MAX_SECURITY_TARGETS = 64
 

@@ -7,7 +7,7 @@ import { PRIORITIES } from '../priority.ts'
 import { chooseEvictions, decideRoom, type Load, type NoRoom } from '../quota.ts'
 import type { DiskWatch } from './disk-watch.ts'
 import type { Indexed, Waiting } from './entries.ts'
-import { CONSTRAINTS, destinationHash, peerHash, type QueuedContent } from './keys.ts'
+import { CONSTRAINTS, nodeHash, peerHash, type QueuedContent } from './keys.ts'
 import { occupantOf, type QueueParts } from './parts.ts'
 import type { Removal } from './removal.ts'
 import type { Acceptance, Handling } from './types.ts'
@@ -140,7 +140,7 @@ export class Accepting {
       order: this.nextOrder++,
       constraints: constraints.reduce((bits, name) => bits | CONSTRAINTS[name], 0),
       copies,
-      destinationHash: destinationHash(destination),
+      nodeHash: nodeHash(destination),
       peerHash: peer === undefined ? undefined : peerHash(peer),
       inFile,
     }

@@ -8,7 +8,6 @@ import {
   constraintsOf,
   decodeContent,
   decodeEntry,
-  destinationHash,
   destinationKey,
   encodeContent,
   encodeEntry,
@@ -16,6 +15,7 @@ import {
   expiryRange,
   givenKey,
   givenRange,
+  nodeHash,
   type Place,
   type Position,
   peerHash,
@@ -42,8 +42,8 @@ export interface Indexed extends Place {
 /** A bundle that waits, where an index names it. */
 export interface Waiting extends Place, Position {}
 
-/** Which waiting bundles to list: those of one constraint, or those to be forwarded to one destination. */
-export type Scope = { readonly constraint: Constraint } | { readonly destination: EndpointId }
+/** Which waiting bundles to list: those of one constraint, or those to be forwarded to one node, whatever endpoint of it. */
+export type Scope = { readonly constraint: Constraint } | { readonly node: EndpointId }
 
 /** The queue's entries on disk: reading, and the operations that write. Decides nothing. */
 export class QueueEntries {
@@ -65,10 +65,11 @@ export class QueueEntries {
     this.#sealer = sealer
   }
 
-  /** Operations that queue a bundle, indexes and memory of it included. */
+  /** Operations that queue a bundle, indexes and memory of it included; whom it came from has it. */
   put(indexed: Indexed, content: QueuedContent): Operation[] {
     const { id, entry } = indexed
     return [
+      ...(entry.peerHash === undefined ? [] : [this.#given.put(givenKey(id, entry.peerHash), new Uint8Array())]),
       this.#bundles.put(id, this.#sealer.seal(encodeContent(content), id)),
       this.#byExpiry.put(expiryKey(indexed), encodeEntry(entry)),
       ...constraintsOf(entry.constraints).flatMap((constraint) => this.#putWaiting(indexed, constraint)),
@@ -105,14 +106,14 @@ export class QueueEntries {
     const position = { priority: indexed.priority, order: indexed.entry.order }
     const waiting = this.#waiting.put(waitingKey(constraint, position), value)
     if (constraint !== 'forward') return [waiting]
-    return [waiting, this.#byDestination.put(destinationKey(indexed.entry.destinationHash, position), value)]
+    return [waiting, this.#byDestination.put(destinationKey(indexed.entry.nodeHash, position), value)]
   }
 
   #deleteWaiting(indexed: Indexed, constraint: Constraint): Operation[] {
     const position = { priority: indexed.priority, order: indexed.entry.order }
     const waiting = this.#waiting.delete(waitingKey(constraint, position))
     if (constraint !== 'forward') return [waiting]
-    return [waiting, this.#byDestination.delete(destinationKey(indexed.entry.destinationHash, position))]
+    return [waiting, this.#byDestination.delete(destinationKey(indexed.entry.nodeHash, position))]
   }
 
   /** The operation that remembers that `peer` has the bundle. */
@@ -185,7 +186,7 @@ export class QueueEntries {
       const keyOf = (position: Position) => waitingKey(scope.constraint, position)
       return { room: this.#waiting, from: keyOf(first), to: keyOf(last) }
     }
-    const hash = destinationHash(scope.destination)
+    const hash = nodeHash(scope.node)
     return { room: this.#byDestination, from: destinationKey(hash, first), to: destinationKey(hash, last) }
   }
 
@@ -233,7 +234,7 @@ export class QueueEntries {
     const constraints = constraintsOf(entry.constraints)
     const values = await this.#waiting.getMany(constraints.map((constraint) => waitingKey(constraint, position)))
     if (constraints.includes('forward')) {
-      values.push(await this.#byDestination.get(destinationKey(entry.destinationHash, position)))
+      values.push(await this.#byDestination.get(destinationKey(entry.nodeHash, position)))
     }
     return values.map((value) => value && readPlaceValue(value).id)
   }

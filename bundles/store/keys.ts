@@ -1,14 +1,14 @@
 import { concatBytes, decodeCbor, encodeCbor, shape, uintBytes, uintFromBytes, utf8 } from '../../core/index.ts'
 import { sha256 } from '../../crypto/index.ts'
-import type { EndpointId } from '../codec/index.ts'
+import { type EndpointId, nodeOf } from '../codec/index.ts'
 import { ALL_PRIORITIES, HIGHEST_PRIORITY, type Priority } from '../priority.ts'
 
 /*
  * Entries of the queue (prefixes in core/store/rooms.ts); numbers are big-endian, so that keys sort by them:
  *
  *   bundles               id(32)                                    sealed dCBOR [ destination, source, received_at, peer / null, bundle / null ]
- *   bundlesByExpiry       priority(1) expires_at(8) id(32)          dCBOR [ size, order, constraints, copies, destination hash, peer hash / null, in_file ]
- *   bundlesByDestination  destination hash(32) rank(1) order(8)     id(32) expires_at(8)
+ *   bundlesByExpiry       priority(1) expires_at(8) id(32)          dCBOR [ size, order, constraints, copies, node hash, peer hash / null, in_file ]
+ *   bundlesByDestination  node hash(32) rank(1) order(8)           id(32) expires_at(8)
  *   bundlesWaiting        constraint(1) rank(1) order(8)            id(32) expires_at(8)
  *   bundlesSeen           00 id(32)                                 expires_at(8) priority(1)
  *   bundlesSeen           01 expires_at(8) id(32)                   nothing; only once the bundle is gone
@@ -45,7 +45,8 @@ export interface QueueEntry {
   readonly constraints: number
   /** Copies that may still be handed out; what that means is the routing strategy's. */
   readonly copies: number
-  readonly destinationHash: Uint8Array
+  /** Of the node that the destination is at. */
+  readonly nodeHash: Uint8Array
   readonly peerHash: Uint8Array | undefined
   readonly inFile: boolean
 }
@@ -61,8 +62,9 @@ export interface QueuedContent {
   readonly bytes: Uint8Array | undefined
 }
 
-export function destinationHash(destination: EndpointId): Uint8Array {
-  return sha256(utf8(destination))
+/** What bundles for one node are found by. @param endpoint any of its endpoints */
+export function nodeHash(endpoint: EndpointId): Uint8Array {
+  return sha256(utf8(nodeOf(endpoint)))
 }
 
 export function peerHash(peer: EndpointId): Uint8Array {
@@ -163,8 +165,8 @@ export function givenRange(id: Uint8Array): { gte: Uint8Array; lte: Uint8Array }
 }
 
 export function encodeEntry(entry: QueueEntry): Uint8Array {
-  const { sizeBytes, order, constraints, copies, destinationHash: hash, peerHash: peer, inFile } = entry
-  return encodeCbor([sizeBytes, order, constraints, copies, hash, peer ?? null, inFile])
+  const { sizeBytes, order, constraints, copies, nodeHash: node, peerHash: peer, inFile } = entry
+  return encodeCbor([sizeBytes, order, constraints, copies, node, peer ?? null, inFile])
 }
 
 /** @throws CORE_CBOR_… */
@@ -176,7 +178,7 @@ export function decodeEntry(bytes: Uint8Array): QueueEntry {
     order: shape.uint(items[1], 'order'),
     constraints: shape.uint(items[2], 'constraints', { min: 1, max: 7 }),
     copies: shape.uint(items[3], 'copies'),
-    destinationHash: shape.bytes(items[4], 'destination', { min: 32, max: 32 }),
+    nodeHash: shape.bytes(items[4], 'node', { min: 32, max: 32 }),
     peerHash: peer === null ? undefined : shape.bytes(peer, 'peer', { min: PEER_HASH_BYTES, max: PEER_HASH_BYTES }),
     inFile: items[6] === true,
   }

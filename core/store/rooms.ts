@@ -33,7 +33,7 @@ export const ROOM = {
   bundlesByExpiry: 0x31,
   /** bundles: bundle id → expiry, and [expiry, bundle id]; remembered for a lifetime so that a duplicate is known. */
   bundlesSeen: 0x32,
-  /** bundles: [destination hash, rank, order of arrival] → bundle id and expiry. */
+  /** bundles: [hash of the destination's node, rank, order of arrival] → bundle id and expiry. */
   bundlesByDestination: 0x33,
   /** bundles: [retention constraint, rank, order of arrival] → bundle id and expiry. */
   bundlesWaiting: 0x34,

@@ -71,7 +71,7 @@ export const COLLECTOR = 'dtn://collector.north-grid/records'
 /** Sequence numbers of the bundles that wait in `scope`, in the order in which they would leave. */
 export async function sequences(
   { queue }: Pick<TestQueue, 'queue'>,
-  scope: WaitingQuery['scope'] = { destination: COLLECTOR },
+  scope: WaitingQuery['scope'] = { node: COLLECTOR },
 ) {
   const found: number[] = []
   for (const { id } of await queue.waiting({ scope, limit: MAX_PEEK })) {
