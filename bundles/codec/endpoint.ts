@@ -56,6 +56,11 @@ export function nodeOf(endpoint: EndpointId): EndpointId {
   return end === -1 ? endpoint : endpoint.slice(0, end + 1)
 }
 
+/** True for an endpoint that more than one node may be at: a `dtn` name whose service begins with `~` (RFC 9171 §4.2.5.1.1). */
+export function isGroup(endpoint: EndpointId): boolean {
+  return endpoint.startsWith('dtn:') && endpoint.slice(nodeOf(endpoint).length).startsWith('~')
+}
+
 function checkDtn(specific: CborValue | undefined): string {
   if (typeof specific !== 'string' || specific.length > MAX_ENDPOINT_BYTES) throw malformed()
   if (specific === 'none' || !VISIBLE.test(specific)) throw malformed()
