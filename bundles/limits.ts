@@ -55,6 +55,26 @@ export const COMPACT_AFTER_BYTES = 64 * 1024 * 1024
 /** Waiting bundles looked at together. */
 export const WAITING_PAGE = 64
 
+/** Bundles on their way to one neighbour at a time. */
+export const COURIER_WINDOW = 32
+
+/** Bytes on their way to one neighbour at a time; one more bundle may go beyond. */
+export const COURIER_MAX_BYTES = 4 * 1024 * 1024
+
+/** Arrivals that are remembered for a neighbour one by one; more make it look through the queue again. */
+export const MAX_FRESH_BUNDLES = 1024
+
+/** First and longest pause after a neighbour had no room, in milliseconds. */
+export const PAUSE_BASE_MS = 2000
+export const PAUSE_MAX_MS = 300_000
+
+/** First and longest pause after an application could not take a delivery, in milliseconds. */
+export const DELIVERY_RETRY_BASE_MS = 2000
+export const DELIVERY_RETRY_MAX_MS = 300_000
+
+/** Hops that a bundle made here may go, unless told otherwise. */
+export const DEFAULT_HOP_LIMIT = 32
+
 /** Bundle ids remembered after the bundle is gone, so that a duplicate is known; the soonest to expire goes first. */
 export const MAX_REMEMBERED_BUNDLES = 1_000_000
 

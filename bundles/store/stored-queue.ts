@@ -119,7 +119,8 @@ export class StoredQueue implements BundleQueue {
     const found: Waiting[] = []
     let page: Waiting[] = []
     const take = async () => {
-      const given = notGivenTo === undefined ? [] : await this.#givenOf(page, notGivenTo)
+      const ids = page.map(({ id }) => id)
+      const given = notGivenTo === undefined ? [] : await this.given(ids, notGivenTo)
       found.push(...page.filter((_, at) => given[at] !== true))
       page = []
     }
@@ -132,11 +133,8 @@ export class StoredQueue implements BundleQueue {
     return found.slice(0, Math.max(0, wanted))
   }
 
-  #givenOf(page: readonly Waiting[], peer: string): Promise<boolean[]> {
-    return this.#parts.entries.given(
-      page.map(({ id }) => id),
-      peer,
-    )
+  given(ids: readonly Uint8Array[], peer: string): Promise<boolean[]> {
+    return this.#parts.entries.given(ids, peer)
   }
 
   async get(id: Uint8Array): Promise<QueuedBundle | undefined> {

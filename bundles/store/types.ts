@@ -121,6 +121,8 @@ export interface BundleQueue {
   get(id: Uint8Array): Promise<QueuedBundle | undefined>
   /** True while a bundle is queued, or remembered for the rest of its lifetime. */
   isKnown(id: Uint8Array): Promise<boolean>
+  /** For each of `ids`, whether `peer` is known to have it. */
+  given(ids: readonly Uint8Array[], peer: EndpointId): Promise<boolean[]>
   /** How many peers are known to have a queued bundle. */
   givenCount(id: Uint8Array): Promise<number>
   /** Changes a queued bundle; false when it is not there. @throws CORE_STORE_WRITE */
