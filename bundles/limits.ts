@@ -64,12 +64,16 @@ export const COURIER_MAX_BYTES = 4 * 1024 * 1024
 /** Arrivals that are remembered for a neighbour one by one; more make it look through the queue again. */
 export const MAX_FRESH_BUNDLES = 1024
 
-/** First and longest pause after a neighbour had no room, in milliseconds. */
+/** First pause after a neighbour had no room, in milliseconds; it doubles. */
 export const PAUSE_BASE_MS = 2000
+
+/** Longest pause after a neighbour had no room, in milliseconds. */
 export const PAUSE_MAX_MS = 300_000
 
-/** First and longest pause after an application could not take a delivery, in milliseconds. */
+/** First pause after an application could not take a delivery, in milliseconds; it doubles. */
 export const DELIVERY_RETRY_BASE_MS = 2000
+
+/** Longest pause after an application could not take a delivery, in milliseconds. */
 export const DELIVERY_RETRY_MAX_MS = 300_000
 
 /** Hops that a bundle made here may go, unless told otherwise. */
