@@ -176,6 +176,7 @@ export class Courier {
     } catch (error) {
       // Nobody knows whether it arrived: it is offered again, and the neighbour knows a duplicate.
       logger.debug({ err: error, peer: this.contact.peer }, 'a bundle was not handed over')
+      this.#pause()
     } finally {
       this.#inFlight.delete(name)
       this.#bytesInFlight -= bytes.length
