@@ -19,7 +19,7 @@ import { Callers } from './callers.ts'
 import { clientNetwork } from './client-network.ts'
 import { guardConnections } from './connection-guard.ts'
 import { type Call, type Operations, operationsOf } from './operations.ts'
-import { type ProblemStatus, problemOf, statusOf } from './problems.ts'
+import { type ProblemStatus, problemOf, statusOf, UNREADABLE } from './problems.ts'
 import { ROUTES, type Route } from './routes.ts'
 import { TLS_OPTIONS } from './tls.ts'
 
@@ -79,7 +79,8 @@ const REQUEST_CHECK_MS = 500
 export async function serveCa(options: ServeCaOptions, dependencies: ServeCaDependencies): Promise<CaServer> {
   const { ca, host = '127.0.0.1', port = 8443 } = checkServeOptions(options)
   const { deadlineMs = DEFAULT_DEADLINE_MS, connectionsPerAddress = MAX_CONNECTIONS_PER_ADDRESS } = options
-  const app = await createApp(await ca.issueServerIdentity(), deadlineMs)
+  const limiter = requestLimiter(options, dependencies)
+  const app = await createApp(await ca.issueServerIdentity(), { deadlineMs, limiter })
   const server = app.server as unknown as Server
   server.maxConnections = MAX_CONNECTIONS
   const { rateBurst, ratePerMinute } = pacesOf(options)
@@ -91,7 +92,7 @@ export async function serveCa(options: ServeCaOptions, dependencies: ServeCaDepe
   guardConnections(server, { maxPerAddress: connectionsPerAddress, handshakeMs: deadlineMs, ...paces }, dependencies)
   const url = () => options.publicUrl ?? urlOf(server.address() as AddressInfo)
   addProblems(app, dependencies.logger)
-  addRateLimit(app, options, dependencies)
+  addRateLimit(app, limiter, dependencies)
   addRoutes(
     app,
     ca,
@@ -137,7 +138,7 @@ const CLIENTS = { requestCert: true, rejectUnauthorized: false, ca: [] as string
 
 async function createApp(
   { certificateChain, privateKey }: ServerIdentity,
-  deadlineMs: number,
+  { deadlineMs, limiter }: { deadlineMs: number; limiter: RateLimiter },
 ): Promise<FastifyInstance> {
   const { fastify } = await import('fastify')
   const app = fastify({
@@ -157,6 +158,13 @@ async function createApp(
     forceCloseConnections: true,
     exposeHeadRoutes: false,
     logger: false,
+    // Requests that reach no route, and so no hook: the framework would quote the path and name itself.
+    frameworkErrors: (_error, { ip }, reply) =>
+      sendProblem(reply as unknown as FastifyReply, limiter.take(clientNetwork(ip)) ? 400 : 429),
+    clientErrorHandler: (_error, socket) => {
+      if (socket.writable) socket.write(UNREADABLE)
+      socket.destroy()
+    },
   })
   return app as unknown as FastifyInstance
 }
@@ -177,9 +185,12 @@ function pacesOf({ rateBurst = 30, ratePerMinute = 60 }: ServeCaOptions) {
   return { rateBurst, ratePerMinute }
 }
 
-function addRateLimit(app: FastifyInstance, options: ServeCaOptions, { clock }: ServeCaDependencies): void {
+function requestLimiter(options: ServeCaOptions, { clock }: ServeCaDependencies): RateLimiter {
   const { rateBurst: burst, ratePerMinute: perMinute } = pacesOf(options)
-  const limiter = new RateLimiter({ burst, perMinute, maxClients: MAX_RATE_LIMITED_CLIENTS }, { clock })
+  return new RateLimiter({ burst, perMinute, maxClients: MAX_RATE_LIMITED_CLIENTS }, { clock })
+}
+
+function addRateLimit(app: FastifyInstance, limiter: RateLimiter, { clock }: ServeCaDependencies): void {
   app.addHook('onRequest', async (request, reply) => {
     const timer = clock.setTimer(ANSWER_MS, () => request.raw.socket.destroy(), { unref: true })
     reply.raw.once('close', () => timer.cancel())
