@@ -100,6 +100,8 @@ export const BUNDLES_ERRORS = defineErrors('bundles', {
     message: 'an encrypted block has an integrity block in the clear (RFC 9172 §3.9)',
     action: 'ignore',
   },
+  BUNDLES_ADMINISTRATIVE_RECORD: { message: 'an administrative record is malformed (RFC 9171 §6.1)', action: 'reject' },
+  BUNDLES_STATUS_REPORT: { message: 'a bundle status report is malformed (RFC 9171 §6.1.1)', action: 'reject' },
   BUNDLES_EXPIRED: { message: 'the lifetime of the bundle is over', action: 'ignore' },
   BUNDLES_QUEUE_FULL: {
     message: 'the bundle queue is full',

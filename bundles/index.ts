@@ -5,6 +5,7 @@
  * A bundle is either on disk here or still with its sender; it is never in between.
  */
 export {
+  type AdministrativeRecord,
   BLOCK_FLAGS,
   BLOCK_TYPES,
   BUNDLE_FLAGS,
@@ -17,9 +18,11 @@ export {
   type CrcType,
   type CreationTimestamp,
   DTN_EPOCH_MS,
+  decodeAdministrativeRecord,
   decodeBundle,
   decodeSecurityBlock,
   type EndpointId,
+  encodeAdministrativeRecord,
   encodeBundle,
   encodeBundleAge,
   encodeHopCount,
@@ -38,13 +41,25 @@ export {
   type PrimaryBlock,
   payloadOf,
   previousNodeOf,
+  REPORT_REASONS,
   type SecurityBlock,
   type SecurityValue,
+  type StatusAssertion,
+  type StatusReport,
   sameEndpoint,
 } from './codec/index.ts'
 export { BUNDLES_ERRORS } from './errors.ts'
 export { expiresAtMs, type Reception } from './expiry.ts'
 export { MAX_BUNDLE_BYTES, MAX_QUEUED_BUNDLE_BYTES } from './limits.ts'
+export {
+  type Happening,
+  isReportRequested,
+  mayReport,
+  type ReportBundleOptions,
+  type ReportedEvent,
+  statusReport,
+  statusReportBundle,
+} from './reports.ts'
 export {
   type Acceptance,
   type BundleQueue,
@@ -58,3 +73,4 @@ export {
   type QueueProblemKind,
   type QueueReport,
 } from './store/index.ts'
+export { planUnprocessable, type UnprocessablePlan, withoutBlocks } from './unprocessable.ts'

@@ -16,6 +16,9 @@ export const MAX_EXTENSION_BYTES = 64 * 1024
 /** Most targets of one security block. */
 export const MAX_SECURITY_TARGETS = 64
 
+/** Longest administrative record that is read, in bytes. */
+export const MAX_ADMINISTRATIVE_RECORD_BYTES = 64 * 1024
+
 /** Longest bundle that is queued, in bytes: larger values slow LevelDB's compaction for everything else. */
 export const MAX_QUEUED_BUNDLE_BYTES = 64 * 1024 + 4096
 

@@ -69,9 +69,9 @@ export function readEndpoint(source: BlockReader): EndpointId {
 
 function readIpn(cbor: CborReader): EndpointId {
   const elements = cbor.array('ipn numbers', { min: 2, max: 3 }) === 2 ? 2 : 3
-  const numbers = Array.from({ length: elements }, () => (cbor.next === 'uint' ? BigInt(cbor.int('ipn number')) : -1n))
+  const numbers = Array.from({ length: elements }, () => BigInt(cbor.int('ipn number')))
   const [first = 0n, second = 0n, third = 0n] = numbers
-  if (numbers.includes(-1n)) throw BUNDLES_ERRORS.create('BUNDLES_ENDPOINT_IPN', { detail: 'not a number' })
+  if (numbers.some((number) => number < 0n)) throw BUNDLES_ERRORS.create('BUNDLES_ENDPOINT_IPN', { detail: 'negative' })
   if (elements === 2) return ipnEndpoint({ elements, fqnn: first, service: second })
   if (first > MAX_UINT32 || second > MAX_UINT32) throw BUNDLES_ERRORS.create('BUNDLES_ENDPOINT_IPN')
   return ipnEndpoint({ elements, fqnn: (first << 32n) | second, service: third })

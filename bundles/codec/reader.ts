@@ -13,6 +13,8 @@ export type DecodingCode =
   | 'BUNDLES_AGE'
   | 'BUNDLES_HOP_COUNT'
   | 'BUNDLES_SECURITY_BLOCK'
+  | 'BUNDLES_ADMINISTRATIVE_RECORD'
+  | 'BUNDLES_STATUS_REPORT'
 
 /** Reads the items of blocks; what fails, fails with the code of what is being read. */
 export class BlockReader {
