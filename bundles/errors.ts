@@ -8,34 +8,101 @@ export const BUNDLES_ERRORS = defineErrors('bundles', {
     message: 'the bytes are not an indefinite-length array of at least two blocks (RFC 9171 §4.1)',
     action: 'reject',
   },
+  BUNDLES_NOT_CANONICAL: {
+    message: 'the bundle is not in deterministic CBOR (RFC 9171 §4.1, RFC 8949 §4.2.1)',
+    action: 'reject',
+  },
   BUNDLES_VERSION: { message: 'the bundle is not of version 7 (RFC 9171 §4.3.1)', action: 'reject' },
   BUNDLES_PRIMARY_BLOCK: { message: 'the primary block is malformed (RFC 9171 §4.3.1)', action: 'reject' },
+  BUNDLES_FRAGMENT_FIELDS: {
+    message:
+      'offset and total length are there although the bundle is no fragment, or not although it is one (RFC 9171 §4.3.1)',
+    action: 'reject',
+  },
+  BUNDLES_FRAGMENT_RANGE: {
+    message: 'the fragment reaches beyond the whole (RFC 9171 §4.3.1)',
+    action: 'ignore',
+  },
   BUNDLES_PRIMARY_UNPROTECTED: {
     message: 'the primary block has neither a CRC nor a block integrity block (RFC 9171 §4.3.1)',
     hint: 'The sender does not keep to RFC 9171; bundles.relaxed accepts it.',
     action: 'ignore',
   },
-  BUNDLES_CONTROL_FLAGS: { message: 'the control flags contradict the bundle (RFC 9171 §4.2.3)', action: 'reject' },
-  BUNDLES_BLOCK: { message: 'a canonical block is malformed (RFC 9171 §4.3.2)', action: 'reject' },
-  BUNDLES_BLOCK_FLAGS: { message: 'the flags of a block contradict the bundle (RFC 9171 §4.2.4)', action: 'reject' },
-  BUNDLES_BLOCK_NUMBER: { message: 'a block number is reserved or used twice (RFC 9171 §4.3.2)', action: 'reject' },
-  BUNDLES_BLOCK_TWICE: { message: 'a block that may occur once occurs twice (RFC 9171 §4.4)', action: 'reject' },
-  BUNDLES_PAYLOAD_BLOCK: {
-    message: 'the payload block is not the last block, number 1, exactly once (RFC 9171 §4.3.3)',
+  BUNDLES_CONTROL_FLAGS: {
+    message: 'a fragment is flagged as one that must not be fragmented (RFC 9171 §4.2.3)',
+    action: 'ignore',
+  },
+  BUNDLES_ANONYMOUS_FRAGMENTABLE: {
+    message: 'a bundle without source is not flagged as one that must not be fragmented (RFC 9171 §4.2.3)',
     action: 'reject',
   },
+  BUNDLES_ANONYMOUS_REPORTS: {
+    message: 'a bundle without source asks for status reports (RFC 9171 §4.2.3)',
+    action: 'reject',
+  },
+  BUNDLES_ADMINISTRATIVE_REPORTS: {
+    message: 'an administrative record asks for status reports (RFC 9171 §4.2.3)',
+    action: 'reject',
+  },
+  BUNDLES_BLOCK: { message: 'a canonical block is malformed (RFC 9171 §4.3.2)', action: 'reject' },
+  BUNDLES_BLOCK_FLAGS: {
+    message: 'a block of an administrative record or of a bundle without source asks for reports (RFC 9171 §4.2.4)',
+    action: 'reject',
+  },
+  BUNDLES_BLOCK_NUMBER: { message: 'a block number is used twice (RFC 9171 §4.3.2)', action: 'reject' },
+  BUNDLES_BLOCK_NUMBER_RESERVED: {
+    message: 'a block has the number of the primary block (RFC 9171 §4.1, §4.3.2)',
+    action: 'reject',
+  },
+  BUNDLES_BLOCK_TWICE: { message: 'a block that may occur once occurs twice (RFC 9171 §4.4)', action: 'reject' },
+  BUNDLES_PAYLOAD_BLOCK: {
+    message: 'the payload block is not the last block (RFC 9171 §4.1)',
+    action: 'reject',
+  },
+  BUNDLES_PAYLOAD_MISSING: { message: 'there is no payload block (RFC 9171 §4.1)', action: 'reject' },
+  BUNDLES_PAYLOAD_TWICE: { message: 'there is more than one payload block (RFC 9171 §4.1)', action: 'reject' },
+  BUNDLES_PAYLOAD_NUMBER: { message: 'the number of the payload block is not 1 (RFC 9171 §4.3.2)', action: 'reject' },
   BUNDLES_CRC_TYPE: { message: 'the CRC type is unknown (RFC 9171 §4.2.1)', action: 'reject' },
   BUNDLES_CRC: { message: 'the CRC of a block is wrong (RFC 9171 §4.2.1)', action: 'reject' },
-  BUNDLES_ENDPOINT: { message: 'an endpoint id is malformed (RFC 9171 §4.2.5)', action: 'reject' },
+  BUNDLES_ENDPOINT: { message: 'an endpoint id is malformed (RFC 9171 §4.2.5.1)', action: 'reject' },
+  BUNDLES_ENDPOINT_SCHEME: { message: 'the scheme of an endpoint id is unknown (RFC 9171 §4.2.5.1)', action: 'ignore' },
+  BUNDLES_ENDPOINT_DTN: { message: 'a dtn endpoint id is not a dtn URI (RFC 9171 §4.2.5.1.1)', action: 'ignore' },
+  BUNDLES_ENDPOINT_IPN: {
+    message: 'an ipn endpoint id is malformed or out of range (RFC 9171 §4.2.5.1.2, RFC 9758 §6.1)',
+    action: 'reject',
+  },
   BUNDLES_PREVIOUS_NODE: { message: 'the previous node block is malformed (RFC 9171 §4.4.1)', action: 'reject' },
   BUNDLES_AGE: { message: 'the bundle age block is malformed (RFC 9171 §4.4.2)', action: 'reject' },
   BUNDLES_AGE_MISSING: {
     message: 'a bundle without creation time needs a bundle age block (RFC 9171 §4.2.7)',
-    action: 'reject',
+    action: 'ignore',
   },
   BUNDLES_HOP_COUNT: { message: 'the hop count block is malformed (RFC 9171 §4.4.3)', action: 'reject' },
   BUNDLES_HANDLING: { message: 'the handling block is malformed', action: 'reject' },
   BUNDLES_SECURITY_BLOCK: { message: 'a security block is malformed (RFC 9172 §3.6)', action: 'reject' },
+  BUNDLES_SECURITY_TARGET: {
+    message: 'a security block targets itself, a block twice, or one that is not there (RFC 9172 §3.6)',
+    action: 'reject',
+  },
+  BUNDLES_SECURITY_PRIMARY: { message: 'the primary block is to be encrypted (RFC 9172 §3.8)', action: 'reject' },
+  BUNDLES_SECURITY_NESTED: {
+    message: 'a security block protects another one that it must not (RFC 9172 §3.7, §3.8)',
+    action: 'ignore',
+  },
+  BUNDLES_SECURITY_TWICE: {
+    message: 'one block is protected twice by the same service (RFC 9172 §3.2)',
+    action: 'ignore',
+  },
+  BUNDLES_SECURITY_FLAGS: {
+    message: 'a confidentiality block may be dropped by who cannot process it (RFC 9172 §3.8)',
+    action: 'ignore',
+  },
+  BUNDLES_SECURITY_EXPOSED: {
+    message: 'an encrypted block has an integrity block in the clear (RFC 9172 §3.9)',
+    action: 'ignore',
+  },
+  BUNDLES_ADMINISTRATIVE_RECORD: { message: 'an administrative record is malformed (RFC 9171 §6.1)', action: 'reject' },
+  BUNDLES_STATUS_REPORT: { message: 'a bundle status report is malformed (RFC 9171 §6.1.1)', action: 'reject' },
   BUNDLES_EXPIRED: { message: 'the lifetime of the bundle is over', action: 'ignore' },
   BUNDLES_QUEUE_FULL: {
     message: 'the bundle queue is full',

@@ -5,10 +5,12 @@
  * A bundle is either on disk here or still with its sender; it is never in between.
  */
 export {
+  type AdministrativeRecord,
   BLOCK_FLAGS,
   BLOCK_TYPES,
   BUNDLE_FLAGS,
   type Bundle,
+  type BundlePolicy,
   type BundleRules,
   bundleAgeMs,
   bundleId,
@@ -16,20 +18,35 @@ export {
   type CrcType,
   type CreationTimestamp,
   DTN_EPOCH_MS,
+  decodeAdministrativeRecord,
   decodeBundle,
+  decodeSecurityBlock,
   type EndpointId,
+  encodeAdministrativeRecord,
   encodeBundle,
   encodeBundleAge,
   encodeHopCount,
   encodePreviousNode,
+  encodeSecurityBlock,
+  endpointKey,
+  type FragmentPlace,
+  flagNames,
   type HopCount,
   hasFlag,
   hopCountOf,
+  isNullEndpoint,
+  isSingleton,
   NULL_ENDPOINT,
   nodeOf,
   type PrimaryBlock,
   payloadOf,
   previousNodeOf,
+  REPORT_REASONS,
+  type SecurityBlock,
+  type SecurityValue,
+  type StatusAssertion,
+  type StatusReport,
+  sameEndpoint,
 } from './codec/index.ts'
 export { BUNDLES_ERRORS } from './errors.ts'
 export { expiresAtMs, type Reception } from './expiry.ts'
@@ -37,6 +54,15 @@ export { MAX_BUNDLE_BYTES, MAX_INLINE_BUNDLE_BYTES } from './limits.ts'
 export type { Contact, ConvergenceLayer, Handover, LinkEvents, RefusalReason } from './links/types.ts'
 export { HIGHEST_PRIORITY, PRIORITIES, type Priority, type PriorityName, priorityName } from './priority.ts'
 export type { Load } from './quota.ts'
+export {
+  type Happening,
+  isReportRequested,
+  mayReport,
+  type ReportBundleOptions,
+  type ReportedEvent,
+  statusReport,
+  statusReportBundle,
+} from './reports.ts'
 export {
   type Acceptance,
   type BundleQueue,
@@ -57,3 +83,4 @@ export {
   type Waiting,
   type WaitingQuery,
 } from './store/index.ts'
+export { planUnprocessable, type UnprocessablePlan, withoutBlocks } from './unprocessable.ts'

@@ -19,6 +19,9 @@ export const MAX_COPIES = 1024
 /** Most targets of one security block. */
 export const MAX_SECURITY_TARGETS = 64
 
+/** Longest administrative record that is read, in bytes. */
+export const MAX_ADMINISTRATIVE_RECORD_BYTES = 64 * 1024
+
 /** Longest bundle that is queued in LevelDB, in bytes: larger values slow its compaction; they lie in files. */
 export const MAX_INLINE_BUNDLE_BYTES = 64 * 1024 + 4096
 
