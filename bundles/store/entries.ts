@@ -1,3 +1,4 @@
+import { concatBytes } from '../../core/index.ts'
 import { type Database, type Operation, ROOM, type Room } from '../../core/store/index.ts'
 import type { Sealer } from '../../crypto/index.ts'
 import type { EndpointId } from '../codec/index.ts'
@@ -33,6 +34,9 @@ import {
   seenValue,
   waitingKey,
 } from './keys.ts'
+
+/** No id is above this one. */
+const LAST_ID = new Uint8Array(32).fill(0xff)
 
 /** A queued bundle in the indexes. */
 export interface Indexed extends Place {
@@ -219,9 +223,9 @@ export class QueueEntries {
     for await (const key of this.#seen.keys(seenExpiryRange())) yield readSeenExpiryKey(key)
   }
 
-  /** Ids of all queued bundles. */
-  ids(): AsyncIterable<Uint8Array> {
-    return this.#bundles.keys()
+  /** Ids of the queued bundles that begin with `prefix`. */
+  ids(prefix: Uint8Array = new Uint8Array()): AsyncIterable<Uint8Array> {
+    return this.#bundles.keys({ gte: prefix, lte: concatBytes(prefix, LAST_ID) })
   }
 
   has(id: Uint8Array): Promise<boolean> {

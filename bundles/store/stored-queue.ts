@@ -147,6 +147,10 @@ export class StoredQueue implements BundleQueue {
     return queued({ indexed, content, bytes })
   }
 
+  ids(prefix?: Uint8Array): AsyncIterable<Uint8Array> {
+    return this.#parts.entries.ids(prefix)
+  }
+
   isKnown(id: Uint8Array): Promise<boolean> {
     return this.#parts.entries.isKnown(id)
   }

@@ -119,6 +119,8 @@ export interface BundleQueue {
   waiting(query: WaitingQuery): Promise<Waiting[]>
   /** The live bundle with `id`. @throws BUNDLES_DAMAGED */
   get(id: Uint8Array): Promise<QueuedBundle | undefined>
+  /** Ids of queued bundles that begin with `prefix`, in their order. */
+  ids(prefix?: Uint8Array): AsyncIterable<Uint8Array>
   /** True while a bundle is queued, or remembered for the rest of its lifetime. */
   isKnown(id: Uint8Array): Promise<boolean>
   /** For each of `ids`, whether `peer` is known to have it. */
