@@ -35,6 +35,26 @@ export { BUNDLES_ERRORS } from './errors.ts'
 export { expiresAtMs, type Reception } from './expiry.ts'
 export { MAX_BUNDLE_BYTES, MAX_QUEUED_BUNDLE_BYTES } from './limits.ts'
 export {
+  type Contact,
+  type ConvergenceLayer,
+  type DirectoryDependencies,
+  type DirectoryOptions,
+  type FramedDependencies,
+  type FramedOptions,
+  type Handover,
+  type LinkEvents,
+  type LinkSecurity,
+  type RefusalReason,
+  startDirectories,
+  startMtcp,
+  startStcp,
+  startTcpcl,
+  type TcpclDependencies,
+  type TcpclLayer,
+  type TcpclOptions,
+  type TlsPolicy,
+} from './links/index.ts'
+export {
   type Acceptance,
   type BundleQueue,
   type BundleQueueDependencies,
