@@ -24,6 +24,8 @@ export async function installDtn7(root: string): Promise<string> {
 interface Way {
   readonly cla: 'tcp' | 'mtcp'
   readonly port: number
+  /** Payloads, in bytes: over TCPCLv4 it takes no bundle above 64,000. */
+  readonly lengths: readonly number[]
   start(collector: Collector): Promise<ConvergenceLayer>
 }
 
@@ -32,9 +34,19 @@ const WAYS: readonly Way[] = [
   {
     cla: 'tcp',
     port: 4556,
-    start: (events) => startTcpcl({ nodeId: 'dtn://gapmesh/', tls: 'refused', listen: ['4600'] }, { clock, events }),
+    lengths: [10, 1024, 60_000],
+    start: (events) =>
+      startTcpcl(
+        { nodeId: 'dtn://gapmesh/', tls: 'refused', listen: ['4600'], segmentBytes: 10_000 },
+        { clock, events },
+      ),
   },
-  { cla: 'mtcp', port: 16162, start: (events) => startMtcp({ listen: ['4600'] }, { clock, events }) },
+  {
+    cla: 'mtcp',
+    port: 16162,
+    lengths: [10, 1024, 300_000],
+    start: (events) => startMtcp({ listen: ['4600'] }, { clock, events }),
+  },
 ]
 
 /** Exchanges bundles both ways over every link that both have. The network must hold nobody else. */
@@ -73,7 +85,7 @@ async function exchange(bin: string, way: Way): Promise<Result[]> {
     return [
       await check(`${name}: to it`, async () => {
         const contact = await eventually(() => layer.connect(`127.0.0.1:${way.port}`))
-        for (const [at, length] of [10, 1024, 300_000].entries()) {
+        for (const [at, length] of way.lengths.entries()) {
           const payload = `${at}`.repeat(length)
           const handover = await contact.send(bundleTo('dtn://other/incoming', at, payload))
           if (!handover.taken) throw new Error(`not taken: ${handover.reason}`)
@@ -84,7 +96,7 @@ async function exchange(bin: string, way: Way): Promise<Result[]> {
         }
       }),
       await check(`${name}: from it`, async () => {
-        for (const length of [10, 1024, 300_000]) {
+        for (const length of way.lengths) {
           const payload = 'x'.repeat(length)
           const child = run(join(bin, 'dtnsend'), ['-r', 'dtn://gapmesh/in'])
           child.child.stdin?.end(payload)

@@ -72,13 +72,17 @@ export class Outgoing {
     }
   }
 
+  /**
+   * The length says what is acknowledged: dtn7-rs leaves the flags out, which RFC 9174 §5.2.3 wants mirrored. No segment
+   * is sent without data, so the whole length means the last one too.
+   */
   ack({ transferId, end, length }: Ack): Settled | AnswerFlaw | undefined {
     const transfer = this.#unanswered.get(transferId)
     if (transfer === undefined) return 'unknown'
     const total = transfer.departure.bytes.length
-    if (length > transfer.sent || length < transfer.acked || end !== (length === total)) return 'false'
+    if (length > transfer.sent || length < transfer.acked || (end && length < total)) return 'false'
     transfer.acked = length
-    return end ? this.#settle(transfer, { taken: true }) : undefined
+    return length === total ? this.#settle(transfer, { taken: true }) : undefined
   }
 
   /** Nothing more of a refused bundle is sent. */
