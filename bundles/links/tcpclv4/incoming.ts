@@ -28,7 +28,10 @@ interface Answer {
 
 interface Transfer {
   readonly id: number
-  assembly: Assembly
+  /** Made when a piece comes that is not all of the bundle. */
+  assembly: Assembly | undefined
+  /** Most bytes that it can get. */
+  readonly mostBytes: number
   /** Bytes that all of it has, where the peer said so. */
   readonly announced: number | undefined
   /** Bytes of it so far. */
@@ -111,12 +114,15 @@ export class Incoming {
     this.#left -= piece.length
     transfer.length += piece.length
     const whole = head.start && head.end && piece.length === head.length
-    if (!transfer.refused && !whole) transfer.assembly.add(piece)
+    if (!transfer.refused && !whole) {
+      transfer.assembly ??= new Assembly(transfer.mostBytes)
+      transfer.assembly.add(piece)
+    }
     if (this.#left > 0) return undefined
     this.#head = undefined
     if (head.end) this.#transfer = undefined
     if (transfer.refused) return undefined
-    return head.end ? this.#arrived(head, transfer, whole ? piece : transfer.assembly.bytes()) : this.#acked(head)
+    return head.end ? this.#arrived(head, transfer, transfer.assembly?.bytes() ?? piece) : this.#acked(head)
   }
 
   /** What became of a bundle. */
@@ -133,9 +139,8 @@ export class Incoming {
     if (this.#transfer !== undefined && !this.#transfer.refused) return 'unexpected'
     const lengths = head.extensions.filter(({ type }) => type === TRANSFER_LENGTH)
     const announced = lengths[0] === undefined ? undefined : transferLengthOf(lengths[0])
-    this.#transfer = { id: head.transferId, assembly: NOTHING, announced, length: 0, refused: false }
-    if (!(head.start && head.end)) this.#transfer.assembly = new Assembly(this.#maxBytes)
-    else if (head.length > 0) this.#transfer.assembly = new Assembly(head.length)
+    const mostBytes = head.end ? head.length : this.#maxBytes
+    this.#transfer = { id: head.transferId, assembly: undefined, mostBytes, announced, length: 0, refused: false }
     const reason = refuseWith ?? this.#flawOf(head, lengths)
     if (reason !== undefined) this.#refuse(reason)
     return undefined
@@ -166,7 +171,7 @@ export class Incoming {
   #refuse(reason: number): void {
     const transfer = this.#transfer
     if (transfer === undefined) return
-    Object.assign(transfer, { refused: true, assembly: NOTHING })
+    Object.assign(transfer, { refused: true, assembly: undefined })
     this.#push({ transferId: transfer.id, start: false, end: false, length: 0, held: 0, verdict: reason })
   }
 
@@ -197,5 +202,3 @@ export class Incoming {
     }
   }
 }
-
-const NOTHING = new Assembly(0)
