@@ -96,6 +96,8 @@ export class Incoming {
   /** Begins a segment. With `refuseWith`, new bundles are refused for that reason. */
   begin(head: SegmentHead, refuseWith?: number): SegmentFlaw | undefined {
     if (head.length > this.#maxBytes) return 'too long'
+    // Larger ids are not exact here, so they could not be answered; who counts up from 0 never gets there.
+    if (head.transferId === Number.MAX_SAFE_INTEGER) return 'unexpected'
     const flaw = head.start ? this.#start(head, refuseWith) : this.#continue(head)
     if (flaw !== undefined) return flaw
     this.#head = head

@@ -269,6 +269,7 @@ t.test('what is out of place', async (t) => {
     ['interleaved transfers', segment(2, 1, 'aa') + segment(2, 2, 'bb')],
     ['a segment of another transfer', segment(2, 1, 'aa') + segment(0, 2, 'bb')],
     ['a segment of no transfer', segment(0, 1, 'aa')],
+    ['a transfer id that does not fit and could not be answered', `0103ffffffffffffffff00000000${u64(1)}aa`],
     ['an unknown type', '42'],
   ]
   for (const [what, bytes] of ends) {
