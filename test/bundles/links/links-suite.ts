@@ -104,9 +104,7 @@ export function runLinkSuite(t: Test, subject: Subject): void {
 }
 
 async function arrived(far: Recorder, count: number, pair: Pair): Promise<void> {
-  for (let turns = 0; far.bundles.length < count && pair.pass !== undefined && turns < 100; turns += 1) {
-    await pair.pass()
-  }
+  while (pair.pass !== undefined && far.bundles.length < count) await pair.pass()
   await far.until(() => far.bundles.length >= count)
 }
 
