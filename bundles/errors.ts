@@ -126,4 +126,18 @@ export const BUNDLES_ERRORS = defineErrors('bundles', {
     hint: 'Run: gapmesh doctor --home DIR',
   },
   BUNDLES_CLOSED: { message: 'the bundle queue is closed' },
+  BUNDLES_LINK_ADDRESS: {
+    message: 'the address of a bundle link is malformed',
+    hint: 'Write HOST:PORT, or ENDPOINT@HOST:PORT; for a directory PATH, or ENDPOINT@PATH.',
+  },
+  BUNDLES_LINK_FAILED: { message: 'no bundle link could be made' },
+  BUNDLES_LINK_REFUSED: { message: 'the far end refused the bundle link' },
+  BUNDLES_LINK_CLOSED: { message: 'the bundle link is closed' },
+  BUNDLES_LINK_TIMEOUT: { message: 'the far end of a bundle link was too slow' },
+  BUNDLES_LINK_MALFORMED: { message: 'a message on a bundle link is malformed', action: 'reject' },
+  BUNDLES_LINK_UNEXPECTED: { message: 'a message on a bundle link is out of place', action: 'reject' },
+  BUNDLES_LINK_VERSION: { message: 'the far end of a bundle link speaks another version', action: 'reject' },
+  BUNDLES_LINK_TLS: { message: 'TLS on a bundle link failed, or one side asks for it and the other does not have it' },
+  BUNDLES_LINK_IDENTITY: { message: 'the far end of a bundle link is not who it says it is', action: 'reject' },
+  BUNDLES_LINK_ONE_WAY: { message: 'nothing can be sent on a bundle link that only receives' },
 })

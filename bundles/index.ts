@@ -51,7 +51,7 @@ export {
 export { BUNDLES_ERRORS } from './errors.ts'
 export { expiresAtMs, type Reception } from './expiry.ts'
 export { MAX_BUNDLE_BYTES, MAX_INLINE_BUNDLE_BYTES } from './limits.ts'
-export type { Contact, ConvergenceLayer, Handover, LinkEvents, RefusalReason } from './links/types.ts'
+export type { Contact, ConvergenceLayer, Handover, LinkEvents, RefusalReason } from './links/index.ts'
 export { HIGHEST_PRIORITY, PRIORITIES, type Priority, type PriorityName, priorityName } from './priority.ts'
 export type { Load } from './quota.ts'
 export {

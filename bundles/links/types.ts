@@ -25,12 +25,14 @@ export interface Contact {
    * which proves nothing, and the copy must be kept.
    */
   readonly confirmed: boolean
-  /** Longest bundle that the far end takes, in bytes. */
+  /** Longest bundle that the far end takes, in bytes; 0 on a contact that only receives. */
   readonly maxBundleBytes: number
   /**
    * Hands over a bundle. Calls may overlap; bundles leave in the order of the calls. Resolves with what the far end
    * said (on an unconfirmed layer: `taken` as soon as the bytes are with the system).
+   * `bytes` must not change before that. What is empty or longer than `maxBundleBytes` is `unacceptable` without being sent.
    * @throws BUNDLES_LINK_CLOSED when the link ends before that: the bundle may or may not have arrived
+   * @throws BUNDLES_LINK_ONE_WAY on a contact that only receives
    */
   send(bytes: Uint8Array): Promise<Handover>
   /** Ends the contact in good order; resolves when everything of it is closed. */
@@ -46,7 +48,7 @@ export interface LinkEvents {
   /**
    * A bundle came, whole. The layer acknowledges `taken` and nothing else, and reads no more than its window while
    * this is pending: that is the back-pressure. A layer that only receives (STCP, MTCP) makes its contact known by
-   * `opened` too, with `send` refusing.
+   * `opened` too, with `send` refusing. `bytes` may be a view of a larger buffer: who keeps it beyond the answer copies it.
    */
   received(bytes: Uint8Array, from: Contact): Promise<Handover>
 }
@@ -61,8 +63,10 @@ export interface ConvergenceLayer {
   /** Where it listens, as `host:port` or a path; empty where it does not. */
   readonly listening: readonly string[]
   /**
-   * Opens a contact to `address` (its form is the layer's). Resolves when it is up, after `opened` was told.
-   * @throws BUNDLES_LINK_FAILED, BUNDLES_LINK_REFUSED
+   * Opens a contact to `address`: `HOST:PORT`, or the path of a directory; before it, `ENDPOINT@` says who is expected there.
+   * A layer that hears who the far end is refuses another; for the others it is the name of the contact. Resolves when it is up, after `opened` was told.
+   * @throws BUNDLES_LINK_ADDRESS, BUNDLES_LINK_FAILED, BUNDLES_LINK_TIMEOUT, and what ended the session: BUNDLES_LINK_REFUSED,
+   * BUNDLES_LINK_TLS, BUNDLES_LINK_IDENTITY, BUNDLES_LINK_VERSION, BUNDLES_LINK_MALFORMED, BUNDLES_LINK_UNEXPECTED
    */
   connect(address: string): Promise<Contact>
   /** Stops listening, closes every contact, ends every timer. */
