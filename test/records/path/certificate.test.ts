@@ -2,6 +2,7 @@ import { createVerify, verify, X509Certificate } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
 import {
+  type Certificate,
   derOid,
   MAX_CERTIFICATE_BYTES,
   OID,
@@ -11,6 +12,7 @@ import {
   signatureToX509,
 } from '../../../records/path/index.ts'
 import { at, type DerNode, encodeTree, leaf, parseTree } from '../../helpers/der-tree.ts'
+import { everyByte } from '../../helpers/every-byte.ts'
 import { makeTestMesh } from '../../helpers/pki.ts'
 
 const pki = await makeTestMesh({
@@ -344,5 +346,16 @@ t.test('mutated certificates either parse or fail with a catalogued error', (t) 
     { numRuns: 3000 },
   )
   t.ok(parsed > 50 && refused > 500, `${parsed} parsed, ${refused} refused`)
+  t.end()
+})
+
+t.test('no byte of a certificate is without meaning', (t) => {
+  const signed = ({ tbs, signature }: Certificate) => Buffer.concat([tbs, signature])
+  const original = signed(parseCertificate(der))
+  const { read, refused } = everyByte(der, parseCertificate, {
+    refuses: PATH_ERRORS.matches,
+    means: (certificate) => !signed(certificate).equals(original),
+  })
+  t.ok(read > der.length && refused > der.length, `${read} read, ${refused} refused`)
   t.end()
 })
