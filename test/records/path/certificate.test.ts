@@ -221,6 +221,27 @@ const refusals: [what: string, code: string, change: (tree: DerNode) => void][] 
     (tree) => setValue(tree, OID.subjectAltName, '300687047f000001'),
   ],
   [
+    'an otherName that is no bundle endpoint',
+    'RECORDS_CERT_EXTENSION_VALUE',
+    (tree) => setValue(tree, OID.subjectAltName, `3012a01006082b06010505070801a0041602612f`),
+  ],
+  [
+    'a bundle endpoint that is no IA5String (RFC 9174 §4.4.2)',
+    'RECORDS_DER_TAG',
+    (tree) => setValue(tree, OID.subjectAltName, `3012a01006082b0601050507080ba0040c02612f`),
+  ],
+  [
+    'a bundle endpoint with a NUL',
+    'RECORDS_DER_STRING',
+    (tree) => setValue(tree, OID.subjectAltName, `3012a01006082b0601050507080ba00416026100`),
+  ],
+  [
+    'a bundle endpoint twice in one name',
+    'RECORDS_DER_TRAILING',
+    (tree) => setValue(tree, OID.subjectAltName, `3016a01406082b0601050507080ba0081602612f1602612f`),
+  ],
+  ['an indefinite length', 'RECORDS_DER_LENGTH', (tree) => setValue(tree, OID.roles, '30800c046e6f64650000')],
+  [
     'a name that is too long',
     'RECORDS_DER_STRING',
     (tree) => setValue(tree, OID.subjectAltName, `3082010482820100${'61'.repeat(256)}`),

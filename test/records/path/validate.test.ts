@@ -245,6 +245,20 @@ t.test('names are exactly one URI and one DNS name, of this mesh and of one labe
     [['spiffe://north-grid/node/'], ['.north-grid']],
     [['spiffe://north-grid/ca/altered'], [dnsName]],
     [['https://north-grid/node/altered'], [dnsName]],
+    [['spiffe:///node/altered'], [dnsName]],
+    [['spiffe://north-grid:443/node/altered'], [dnsName]],
+    [['spiffe://x@north-grid/node/altered'], [dnsName]],
+    [['SPIFFE://north-grid/node/altered'], [dnsName]],
+    [['spiffe://NORTH-GRID/node/altered'], ['altered.NORTH-GRID']],
+    [['spiffe://xnorth-grid/node/altered'], ['altered.xnorth-grid']],
+    [['spiffe://north-grid.evil/node/altered'], ['altered.north-grid.evil']],
+    [['spiffe://north-grid/node/altered/'], [dnsName]],
+    [['spiffe://north-grid/node/../node/altered'], [dnsName]],
+    [['spiffe://north-grid/node/altered?x'], [dnsName]],
+    [['spiffe://north-grid/node/%61ltered'], [dnsName]],
+    [[uri], [`${dnsName}.`]],
+    [[uri], ['*.north-grid']],
+    [[uri], [uri]],
   ]
   for (const [uris, dnsNames] of refused) {
     const chain = await chainOf({ change: withExtension(subjectAltName({ uris, dnsNames })) })
@@ -282,9 +296,17 @@ t.test('every CA above holds a leaf to its constraints', async (t) => {
     [0x82, 'altered.north-grid', true],
     [0x82, 'other.north-grid', false],
     [0x82, 'grid', false],
+    [0x82, 'rth-grid', false],
+    [0x82, 'NORTH-GRID', false],
+    [0x82, 'north-grid.', false],
+    [0x82, 'xn--north-grid', false],
     [0x86, 'north-grid', true],
     [0x86, '.grid', false],
     [0x86, 'south-grid', false],
+    [0x86, 'rth-grid', false],
+    [0x86, 'NORTH-GRID', false],
+    [0x86, 'north-grid.', false],
+    [0x86, 'north-grid/node/altered', false],
   ]
   for (const [tag, base, holds] of cases) {
     const chain = await chainOf({ issuer: await changedCa(constraints(permitted(tag, base))) })
