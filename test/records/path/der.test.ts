@@ -142,6 +142,15 @@ t.test('times follow RFC 5280 §4.1.2.5', (t) => {
   t.end()
 })
 
+t.test('only what a Time can say is written', (t) => {
+  t.equal(new DerReader(derTime(Date.UTC(1950, 0))).time(), Date.UTC(1950, 0))
+  t.equal(new DerReader(derTime(Date.UTC(9999, 11, 31))).time(), Date.UTC(9999, 11, 31))
+  for (const timeMs of [Date.UTC(1949, 11, 31), Date.UTC(10_000, 0), Number.NaN, Number.POSITIVE_INFINITY]) {
+    t.throws(() => derTime(timeMs), TypeError, String(timeMs))
+  }
+  t.end()
+})
+
 t.test('sets are in order', (t) => {
   const [a, b] = [derUnsigned(Uint8Array.of(1)), derUnsigned(Uint8Array.of(2))]
   t.equal(hexOf(derSetOf([b, a])), '3106020101020102')
