@@ -47,10 +47,20 @@ export {
   type StatusAssertion,
   type StatusReport,
   sameEndpoint,
+  sizeOfBundle,
 } from './codec/index.ts'
 export { BUNDLES_ERRORS } from './errors.ts'
 export { expiresAtMs, type Reception } from './expiry.ts'
+export { fragmentAt, fragmentBundle, mayAddSecurity } from './fragmentation.ts'
 export { MAX_BUNDLE_BYTES, MAX_QUEUED_BUNDLE_BYTES } from './limits.ts'
+export {
+  checkAlike,
+  type PayloadRange,
+  ReassemblyPlan,
+  reassembleBundle,
+  wholeKey,
+  wholePrimary,
+} from './reassembly.ts'
 export {
   type Happening,
   isReportRequested,

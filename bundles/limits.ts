@@ -19,6 +19,12 @@ export const MAX_SECURITY_TARGETS = 64
 /** Longest administrative record that is read, in bytes. */
 export const MAX_ADMINISTRATIVE_RECORD_BYTES = 64 * 1024
 
+/** Most fragments of one bundle that are kept until it is whole. */
+export const MAX_FRAGMENTS = 16_384
+
+/** Longest payload that is put together from fragments or streamed, in bytes: 1 GiB. */
+export const MAX_PAYLOAD_BYTES = 1024 * 1024 * 1024
+
 /** Longest bundle that is queued, in bytes: larger values slow LevelDB's compaction for everything else. */
 export const MAX_QUEUED_BUNDLE_BYTES = 64 * 1024 + 4096
 
