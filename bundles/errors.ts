@@ -115,6 +115,9 @@ export const BUNDLES_ERRORS = defineErrors('bundles', {
   BUNDLES_FRAGMENTS_MISSING: { message: 'not all of the bundle is there yet (RFC 9171 §5.9)' },
   BUNDLES_TOO_MANY_FRAGMENTS: { message: 'the bundle comes in more fragments than are kept', action: 'ignore' },
   BUNDLES_REASSEMBLY_TOO_LARGE: { message: 'the whole bundle would be larger than its cap', action: 'ignore' },
+  BUNDLES_HEAD_TOO_LARGE: { message: 'what comes before the payload is larger than its cap', action: 'reject' },
+  BUNDLES_PAYLOAD_TOO_LARGE: { message: 'the payload is larger than its cap', action: 'reject' },
+  BUNDLES_PAYLOAD_LENGTH: { message: 'the payload is not as long as the bundle says' },
   BUNDLES_EXPIRED: { message: 'the lifetime of the bundle is over', action: 'ignore' },
   BUNDLES_QUEUE_FULL: {
     message: 'the bundle queue is full',
