@@ -26,7 +26,15 @@ export {
   sameEndpoint,
 } from './endpoint.ts'
 export { decodeEndpoint, encodeEndpoint } from './endpoint-cbor.ts'
-export { encodeBundleAge, encodeHopCount, encodePreviousNode, type HopCount } from './extension.ts'
+export {
+  decodeBundleAge,
+  decodeHopCount,
+  decodePreviousNode,
+  encodeBundleAge,
+  encodeHopCount,
+  encodePreviousNode,
+  type HopCount,
+} from './extension.ts'
 export { BLOCK_FLAGS, BUNDLE_FLAGS, flagNames, hasFlag } from './flags.ts'
 export { decodeBundle, encodeBundle, sizeOfBundle } from './frame.ts'
 export {
