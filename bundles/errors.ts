@@ -103,6 +103,22 @@ export const BUNDLES_ERRORS = defineErrors('bundles', {
   },
   BUNDLES_ADMINISTRATIVE_RECORD: { message: 'an administrative record is malformed (RFC 9171 §6.1)', action: 'reject' },
   BUNDLES_STATUS_REPORT: { message: 'a bundle status report is malformed (RFC 9171 §6.1.1)', action: 'reject' },
+  BUNDLES_MUST_NOT_FRAGMENT: { message: 'the bundle must not be fragmented (RFC 9171 §4.2.3, §5.8)' },
+  BUNDLES_FRAGMENT_TOO_SMALL: { message: 'fragments of this size have no room for payload' },
+  BUNDLES_FRAGMENT_OVERLAP: {
+    message: 'a fragment overlaps others of the same bundle, or differs from them where it does (RFC 9171 §5.9)',
+    action: 'ignore',
+  },
+  BUNDLES_FRAGMENT_MISMATCH: {
+    message: 'fragments of one bundle contradict each other (RFC 9171 §5.8, §5.9)',
+    action: 'ignore',
+  },
+  BUNDLES_FRAGMENTS_MISSING: { message: 'not all of the bundle is there yet (RFC 9171 §5.9)' },
+  BUNDLES_TOO_MANY_FRAGMENTS: { message: 'the bundle comes in more fragments than are kept', action: 'ignore' },
+  BUNDLES_REASSEMBLY_TOO_LARGE: { message: 'the whole bundle would be larger than its cap', action: 'ignore' },
+  BUNDLES_HEAD_TOO_LARGE: { message: 'what comes before the payload is larger than its cap', action: 'reject' },
+  BUNDLES_PAYLOAD_TOO_LARGE: { message: 'the payload is larger than its cap', action: 'reject' },
+  BUNDLES_PAYLOAD_LENGTH: { message: 'the payload is not as long as the bundle says' },
   BUNDLES_EXPIRED: { message: 'the lifetime of the bundle is over', action: 'ignore' },
   BUNDLES_QUEUE_FULL: {
     message: 'the bundle queue is full',

@@ -10,8 +10,10 @@ export {
   BLOCK_TYPES,
   BUNDLE_FLAGS,
   type Bundle,
+  type BundleHead,
   type BundlePolicy,
   type BundleRules,
+  BundleStreamReader,
   bundleAgeMs,
   bundleId,
   type CanonicalBlock,
@@ -25,12 +27,15 @@ export {
   encodeAdministrativeRecord,
   encodeBundle,
   encodeBundleAge,
+  encodeBundleHead,
+  encodeBundleTail,
   encodeHopCount,
   encodePreviousNode,
   encodeSecurityBlock,
   endpointKey,
   type FragmentPlace,
   flagNames,
+  type HeadFound,
   type HopCount,
   hasFlag,
   hopCountOf,
@@ -38,7 +43,10 @@ export {
   isSingleton,
   NULL_ENDPOINT,
   nodeOf,
+  type PayloadHeader,
+  type PayloadProgress,
   type PrimaryBlock,
+  passPayload,
   payloadOf,
   previousNodeOf,
   REPORT_REASONS,
@@ -47,13 +55,23 @@ export {
   type StatusAssertion,
   type StatusReport,
   sameEndpoint,
+  sizeOfBundle,
 } from './codec/index.ts'
 export { BUNDLES_ERRORS } from './errors.ts'
 export { expiresAtMs, type Reception } from './expiry.ts'
+export { fragmentAt, fragmentBundle, mayAddSecurity } from './fragmentation.ts'
 export { MAX_BUNDLE_BYTES, MAX_INLINE_BUNDLE_BYTES } from './limits.ts'
 export type { Contact, ConvergenceLayer, Handover, LinkEvents, RefusalReason } from './links/index.ts'
 export { HIGHEST_PRIORITY, PRIORITIES, type Priority, type PriorityName, priorityName } from './priority.ts'
 export type { Load } from './quota.ts'
+export {
+  checkAlike,
+  type PayloadRange,
+  ReassemblyPlan,
+  reassembleBundle,
+  wholeKey,
+  wholePrimary,
+} from './reassembly.ts'
 export {
   type Happening,
   isReportRequested,

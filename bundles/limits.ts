@@ -22,6 +22,15 @@ export const MAX_SECURITY_TARGETS = 64
 /** Longest administrative record that is read, in bytes. */
 export const MAX_ADMINISTRATIVE_RECORD_BYTES = 64 * 1024
 
+/** Most fragments of one bundle that are kept until it is whole. */
+export const MAX_FRAGMENTS = 16_384
+
+/** Longest beginning of a streamed bundle, up to its payload, in bytes. */
+export const MAX_BUNDLE_HEAD_BYTES = 1024 * 1024
+
+/** Longest payload that is put together from fragments or streamed, in bytes: 1 GiB. */
+export const MAX_PAYLOAD_BYTES = 1024 * 1024 * 1024
+
 /** Longest bundle that is queued in LevelDB, in bytes: larger values slow its compaction; they lie in files. */
 export const MAX_INLINE_BUNDLE_BYTES = 64 * 1024 + 4096
 

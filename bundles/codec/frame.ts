@@ -24,17 +24,32 @@ export const BREAK = 0xff
  * @throws the codes of {@link decodeBundle} for a bundle that it would refuse
  */
 export function encodeBundle(bundle: Bundle, rules?: BundleRules): Uint8Array {
-  const { primary, blocks } = bundle
   checkPolicy(bundle, checkRules(bundle), rules)
-  if (blocks.length >= MAX_BLOCKS) throw BUNDLES_ERRORS.create('BUNDLES_TOO_MANY_BLOCKS')
-  const room = blocks.reduce((sum, { data }) => sum + BLOCK_ROOM + data.length, 2 + primaryRoom(primary))
-  if (room > MAX_BUNDLE_BYTES + blocks.length * BLOCK_ROOM) throw BUNDLES_ERRORS.create('BUNDLES_TOO_LARGE')
+  if (bundle.blocks.length >= MAX_BLOCKS) throw BUNDLES_ERRORS.create('BUNDLES_TOO_MANY_BLOCKS')
+  const room = roomOf(bundle)
+  if (room > MAX_BUNDLE_BYTES + MAX_BLOCKS * BLOCK_ROOM) throw BUNDLES_ERRORS.create('BUNDLES_TOO_LARGE')
+  const written = write(bundle, room)
+  if (written.length > MAX_BUNDLE_BYTES) throw BUNDLES_ERRORS.create('BUNDLES_TOO_LARGE')
+  return written.slice()
+}
+
+function roomOf({ primary, blocks }: Bundle): number {
+  return blocks.reduce((sum, { data }) => sum + BLOCK_ROOM + data.length, 2 + primaryRoom(primary))
+}
+
+function write({ primary, blocks }: Bundle, room: number): Uint8Array {
   const writer = new CborWriter(room).encoded(Uint8Array.of(BEGIN))
   writePrimary(writer, primary)
   for (const block of blocks) writeCanonical(writer, block)
-  const { written } = writer.encoded(Uint8Array.of(BREAK))
-  if (written.length > MAX_BUNDLE_BYTES) throw BUNDLES_ERRORS.create('BUNDLES_TOO_LARGE')
-  return written.slice()
+  return writer.encoded(Uint8Array.of(BREAK)).written
+}
+
+/** Length of the bytes of a bundle; its payload, which may be long, is not copied for it. */
+export function sizeOfBundle({ primary, blocks }: Bundle): number {
+  const payload = blocks.at(-1)?.data ?? new Uint8Array()
+  const small = { primary, blocks: blocks.with(-1, { ...(blocks.at(-1) as CanonicalBlock), data: new Uint8Array() }) }
+  const head = new CborWriter(9).bytesHead(payload.length).written.length
+  return write(small, roomOf(small)).length - 1 + head + payload.length
 }
 
 /**

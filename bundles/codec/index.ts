@@ -27,10 +27,27 @@ export {
   sameEndpoint,
 } from './endpoint.ts'
 export { decodeEndpoint, encodeEndpoint } from './endpoint-cbor.ts'
-export { encodeBundleAge, encodeHopCount, encodePreviousNode, type HopCount } from './extension.ts'
+export {
+  decodeBundleAge,
+  decodeHopCount,
+  decodePreviousNode,
+  encodeBundleAge,
+  encodeHopCount,
+  encodePreviousNode,
+  type HopCount,
+} from './extension.ts'
 export { BLOCK_FLAGS, BUNDLE_FLAGS, flagNames, hasFlag } from './flags.ts'
-export { decodeBundle, encodeBundle } from './frame.ts'
+export { decodeBundle, encodeBundle, sizeOfBundle } from './frame.ts'
 export { decodeHandling, encodeHandling, HANDLING_BLOCK, type HandlingBlock } from './handling.ts'
+export {
+  type BundleHead,
+  encodeBundleHead,
+  encodeBundleTail,
+  type PayloadHeader,
+  type PayloadProgress,
+  passPayload,
+} from './head.ts'
+export { BundleStreamReader, type HeadFound } from './head-reader.ts'
 export type { BundlePolicy, BundleRules } from './policy.ts'
 export { type CreationTimestamp, DTN_EPOCH_MS, type FragmentPlace, type PrimaryBlock } from './primary.ts'
 export { findSecurity, type ReadSecurityBlock, type SecurityFindings } from './rules.ts'

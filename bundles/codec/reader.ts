@@ -20,10 +20,19 @@ export type DecodingCode =
 export class BlockReader {
   readonly cbor: CborReader
   #code: DecodingCode
+  #cutShort = false
 
   constructor(bytes: Uint8Array, code: DecodingCode) {
     this.#code = code
-    this.cbor = new CborReader(bytes, (what, flaw) => refusal(this.#code, what, flaw))
+    this.cbor = new CborReader(bytes, (what, flaw) => {
+      this.#cutShort = flaw === 'cut short'
+      return refusal(this.#code, what, flaw)
+    })
+  }
+
+  /** True once reading failed because the bytes ended: with more of them it may succeed. */
+  get cutShort(): boolean {
+    return this.#cutShort
   }
 
   /** What `read` makes of the next items, which are judged under `code`. */

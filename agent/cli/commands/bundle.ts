@@ -1,108 +1,68 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { MAX_LISTED_BUNDLES } from '../../limits.ts'
-import type { SendOptions } from '../bundle-actions.ts'
-import { parseDuration, parseHex, parseWhole } from '../parse.ts'
+import { type Command, Option } from 'commander'
+import type { BundleEncodeOptions } from '../actions.ts'
+import { collect, parseWhole } from '../parse.ts'
 import { type CommandRunner, examples, withCommonOptions } from '../runner.ts'
+import { registerBundleQueue } from './bundle-queue.ts'
 
-const DAY_MS = 86_400_000
-
-const PRIORITY_NAMES = ['bulk', 'normal', 'urgent', 'control']
-
-/** Adds `bundle send`, `list`, `show`, `explain`, `cancel` and `receive`. */
+/** Adds `bundle decode`, `bundle encode` and `bundle verify`, which need no home, and what asks the running agent. */
 export function registerBundle(program: Command, runner: CommandRunner): void {
   const bundle = program
     .command('bundle')
-    .description('bundles that wait on the running agent: stored, carried, forwarded')
+    .description('bundles (RFC 9171): those that wait on the running agent, and tools to read and make them')
     .helpCommand(false)
-  registerSend(bundle, runner)
-  registerReceive(bundle, runner)
-  const list = withCommonOptions(bundle.command('list').description('bundles that wait, most urgent first'))
-    .option('--limit <number>', 'at most so many', parseWhole(1, MAX_LISTED_BUNDLES), 100)
-    .action(() =>
-      runner.run(list, async (context) =>
-        (await import('../bundle-actions.ts')).listBundles(list.opts<{ limit: number }>(), context),
-      ),
-    )
-  registerById(bundle, runner, {
-    name: 'explain',
-    description: 'why a bundle is still here, what would move it, who has seen it, and when it dies',
-    action: async (id, context) => (await import('../bundle-actions.ts')).explainBundle(id, context),
+  registerReading(bundle, runner, { name: 'decode', action: 'bundleDecode', text: 'every field of a bundle' })
+  registerReading(bundle, runner, {
+    name: 'verify',
+    action: 'bundleVerify',
+    text: 'which checks a bundle passes: every CRC, every rule of both policies',
   })
-  registerById(bundle, runner, {
-    name: 'show',
-    description: 'one bundle, as explain shows it',
-    action: async (id, context) => (await import('../bundle-actions.ts')).explainBundle(id, context),
-  })
-  registerById(bundle, runner, {
-    name: 'cancel',
-    description: 'take a bundle out of the queue of this node',
-    action: async (id, context) => (await import('../bundle-actions.ts')).cancelBundle(id, context),
-  })
+  registerEncode(bundle, runner)
+  registerBundleQueue(bundle, runner)
 }
 
-function registerById(
+function withPolicy(command: Command): Command {
+  const policy = new Option('--policy <policy>', 'strict: what RFC 9171 allows; relaxed: what can be read')
+  return withCommonOptions(command).addOption(policy.choices(['strict', 'relaxed']).default('strict'))
+}
+
+function registerReading(
   bundle: Command,
   runner: CommandRunner,
-  {
-    name,
-    description,
-    action,
-  }: {
-    readonly name: string
-    readonly description: string
-    readonly action: (
-      id: string,
-      context: Parameters<Parameters<CommandRunner['run']>[1]>[0],
-    ) => Promise<0 | 1 | 2 | 3 | undefined>
-  },
+  { name, action, text }: { name: string; action: 'bundleDecode' | 'bundleVerify'; text: string },
 ): void {
-  const command = withCommonOptions(bundle.command(name).description(description))
-    .argument('<id>', 'its id, or the first digits of it', parseHex(4))
-    .addHelpText('after', examples(`gapmesh bundle ${name} 8f0d2c6b71e44a90`))
-    .action((id: string) => runner.run(command, (context) => action(id, context)))
+  const command = withPolicy(bundle.command(name).description(text))
+    .argument('<bundle>', 'a file with its bytes or their hexadecimal digits, the digits themselves, or - for a pipe')
+    .addHelpText('after', examples(`gapmesh bundle ${name} received.bundle`, `gapmesh bundle ${name} - < stored.hex`))
+    .action((input: string) =>
+      runner.perform(command, action, { input, policy: command.opts<{ policy: 'strict' | 'relaxed' }>().policy }),
+    )
 }
 
-function registerSend(bundle: Command, runner: CommandRunner): void {
-  const send = withCommonOptions(bundle.command('send').description('queue a file for a node, however it is reached'))
-    .argument('<file>', 'what to send: at most 1 MiB')
-    .requiredOption('--to <node>', 'a node_id of this mesh, or an endpoint such as dtn://NODE.MESH/SERVICE or ipn:N.S')
-    .option('--service <name>', 'what takes it there', parseService, 'inbox')
-    .option('--valid-for <duration>', 'how long it may be on its way, such as 12h or 7d', parseDuration, 7 * DAY_MS)
-    .addOption(new Option('--priority <priority>', 'how urgent it is').choices(PRIORITY_NAMES).default('normal'))
+function registerEncode(bundle: Command, runner: CommandRunner): void {
+  const whole = parseWhole(0, 999_999_999_999_999)
+  const encode = withPolicy(bundle.command('encode').description('a bundle from JSON or from options'))
+    .argument('[json]', 'a document as bundle decode --json prints it: a file, or - for a pipe')
+    .option('--source <endpoint>', 'such as dtn://node-1.north-grid/ or ipn:7.1')
+    .option('--destination <endpoint>', 'where it goes')
+    .option('--report-to <endpoint>', 'where reports go (default: nowhere)')
+    .option('--lifetime-ms <ms>', 'how long it lives, in milliseconds', whole)
+    .option('--payload <file>', 'what it carries: a file, or - for a pipe')
+    .option('--created-ms <ms>', 'milliseconds since 1970; 0: the source has no clock (default: now)', whole)
+    .option('--sequence <number>', 'tells bundles of the same millisecond apart (default: 0)', whole)
+    .option('--hop-limit <hops>', 'how many nodes may forward it, at most 255', parseWhole(1, 255))
+    .option('--flag <name>', 'a bundle flag such as mustNotFragment; may be repeated', collect)
+    .option('--out <file>', 'where it goes (default: standard output)')
+    .option('--hex', 'hexadecimal digits instead of bytes')
     .addHelpText(
       'after',
-      examples('gapmesh bundle send report.json --to relay-2', 'gapmesh bundle send x.bin --to ipn:9.1 --valid-for 2h'),
-    )
-    .action((file: string) => {
-      const { to, service, validFor, priority } = send.opts<
-        Pick<SendOptions, 'to' | 'service' | 'priority'> & { validFor: number }
-      >()
-      const options = { to, service, lifetimeMs: validFor, ...(priority !== undefined && { priority }) }
-      return runner.run(send, async (context) =>
-        (await import('../bundle-actions.ts')).sendBundle(file, options, context),
-      )
-    })
-}
-
-function registerReceive(bundle: Command, runner: CommandRunner): void {
-  const receive = withCommonOptions(bundle.command('receive').description('write what came for this node into files'))
-    .option('--service <name>', 'what it came for', parseService, 'inbox')
-    .option('--to <dir>', 'where the files are made, named by bundle', '.')
-    .option('--limit <number>', 'at most so many', parseWhole(1, MAX_LISTED_BUNDLES), 100)
-    .addHelpText('after', examples('gapmesh bundle receive --to ./inbox'))
-    .action(() =>
-      runner.run(receive, async (context) =>
-        (await import('../bundle-actions.ts')).receiveBundles(
-          receive.opts<{ service: string; to: string; limit: number }>(),
-          context,
-        ),
+      examples(
+        'gapmesh bundle encode --source ipn:1.1 --destination ipn:2.1 --lifetime-ms 60000 --payload note.txt --out a.bundle',
+        'gapmesh bundle decode a.bundle --json | gapmesh bundle encode - --hex',
       ),
     )
-}
-
-function parseService(text: string): string {
-  if (!/^[a-z0-9][a-z0-9._-]{0,63}$/.test(text)) {
-    throw new InvalidArgumentError('Use a-z, 0-9, dots, dashes and underscores, at most 64.')
-  }
-  return text
+    .action((input: string | undefined) => {
+      const { flag, ...options } = encode.opts<BundleEncodeOptions & { flag?: readonly string[] }>()
+      const given = { ...options, ...(input !== undefined && { input }), ...(flag !== undefined && { flags: flag }) }
+      return runner.perform(encode, 'bundleEncode', given)
+    })
 }
