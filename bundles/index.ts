@@ -57,12 +57,12 @@ export {
   sameEndpoint,
   sizeOfBundle,
 } from './codec/index.ts'
+export { HIGHEST_PRIORITY, PRIORITIES, type Priority, type PriorityName, priorityName } from './codec/priority.ts'
 export { BUNDLES_ERRORS } from './errors.ts'
 export { expiresAtMs, type Reception } from './expiry.ts'
 export { fragmentAt, fragmentBundle, mayAddSecurity } from './fragmentation.ts'
 export { MAX_BUNDLE_BYTES, MAX_INLINE_BUNDLE_BYTES } from './limits.ts'
 export type { Contact, ConvergenceLayer, Handover, LinkEvents, RefusalReason } from './links/index.ts'
-export { HIGHEST_PRIORITY, PRIORITIES, type Priority, type PriorityName, priorityName } from './priority.ts'
 export type { Load } from './quota.ts'
 export {
   checkAlike,

@@ -1,4 +1,4 @@
-import { ALL_PRIORITIES, HIGHEST_PRIORITY, type Priority } from './priority.ts'
+import { ALL_PRIORITIES, HIGHEST_PRIORITY, type Priority } from './codec/priority.ts'
 
 /** Bundles and their bytes. */
 export interface Load {

@@ -7,7 +7,7 @@
 import { decodeCbor, encodeCbor, shape } from '../../core/index.ts'
 import { BUNDLES_ERRORS } from '../errors.ts'
 import { MAX_COPIES } from '../limits.ts'
-import { ALL_PRIORITIES, type Priority } from '../priority.ts'
+import { ALL_PRIORITIES, type Priority } from './priority.ts'
 
 /** Type number of the handling block. */
 export const HANDLING_BLOCK = 192

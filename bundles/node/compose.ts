@@ -12,7 +12,7 @@ import {
   HANDLING_BLOCK,
   NULL_ENDPOINT,
 } from '../codec/index.ts'
-import type { Priority } from '../priority.ts'
+import type { Priority } from '../codec/priority.ts'
 
 /** Bytes of a sequence number that is drawn at random: two bundles of one millisecond, or of a node without a clock, differ. */
 const SEQUENCE_BYTES = 6

@@ -1,5 +1,5 @@
 import { type Bundle, decodeHandling, HANDLING_BLOCK, type HandlingBlock, hopCountOf } from '../codec/index.ts'
-import { PRIORITIES } from '../priority.ts'
+import { PRIORITIES } from '../codec/priority.ts'
 import type { RoutedBundle } from '../routing/index.ts'
 import type { QueuedBundle } from '../store/index.ts'
 

@@ -1,7 +1,7 @@
 import type { Clock, Logger } from '../../core/index.ts'
 import type { BundleRules, EndpointId, PrimaryBlock } from '../codec/index.ts'
+import type { Priority } from '../codec/priority.ts'
 import type { Contact } from '../links/types.ts'
-import type { Priority } from '../priority.ts'
 import type { HoldReason, RoutingPlan } from '../routing/index.ts'
 import type { BundleQueue, Constraint } from '../store/index.ts'
 

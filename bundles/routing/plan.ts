@@ -1,5 +1,5 @@
 import { checkOptionKeys } from '../../core/index.ts'
-import type { Priority } from '../priority.ts'
+import type { Priority } from '../codec/priority.ts'
 import type { RoutingStrategy } from './types.ts'
 
 export interface RoutingPlanOptions {

@@ -1,5 +1,5 @@
 import type { EndpointId, HopCount } from '../codec/index.ts'
-import type { Priority } from '../priority.ts'
+import type { Priority } from '../codec/priority.ts'
 
 /** What a strategy sees of a bundle. */
 export interface RoutedBundle {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/index.ts'
+import { HIGHEST_PRIORITY, type Priority } from '../codec/priority.ts'
 import { BUNDLES_ERRORS } from '../errors.ts'
 import { DISK_CHECK_MS } from '../limits.ts'
-import { HIGHEST_PRIORITY, type Priority } from '../priority.ts'
 import type { QueueState } from './types.ts'
 
 export interface DiskWatchOptions {

@@ -2,8 +2,8 @@ import { concatBytes } from '../../core/index.ts'
 import { type Database, type Operation, ROOM, type Room } from '../../core/store/index.ts'
 import type { Sealer } from '../../crypto/index.ts'
 import type { EndpointId } from '../codec/index.ts'
+import { ALL_PRIORITIES, type Priority } from '../codec/priority.ts'
 import { BUNDLES_ERRORS } from '../errors.ts'
-import { ALL_PRIORITIES, type Priority } from '../priority.ts'
 import {
   type Constraint,
   constraintsOf,

@@ -1,7 +1,7 @@
 import { type Timer, toHex } from '../../core/index.ts'
 import type { Operation } from '../../core/store/index.ts'
+import { ALL_PRIORITIES } from '../codec/priority.ts'
 import { EXPIRY_BATCH, EXPIRY_RETRY_MS } from '../limits.ts'
-import { ALL_PRIORITIES } from '../priority.ts'
 import type { Indexed } from './entries.ts'
 import type { QueueParts } from './parts.ts'
 import type { Removal } from './removal.ts'

@@ -1,7 +1,7 @@
 import { concatBytes, decodeCbor, encodeCbor, shape, uintBytes, uintFromBytes, utf8 } from '../../core/index.ts'
 import { sha256 } from '../../crypto/index.ts'
 import { type EndpointId, nodeOf } from '../codec/index.ts'
-import { ALL_PRIORITIES, HIGHEST_PRIORITY, type Priority } from '../priority.ts'
+import { ALL_PRIORITIES, HIGHEST_PRIORITY, type Priority } from '../codec/priority.ts'
 
 /*
  * Entries of the queue (prefixes in core/store/rooms.ts); numbers are big-endian, so that keys sort by them:

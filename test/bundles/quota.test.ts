@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { ALL_PRIORITIES, PRIORITIES, type Priority } from '../../bundles/priority.ts'
+import { ALL_PRIORITIES, PRIORITIES, type Priority } from '../../bundles/codec/priority.ts'
 import { chooseEvictions, decideRoom, type Occupant, type QueueLimits, QueueLoad } from '../../bundles/quota.ts'
 
 const LIMITS: QueueLimits = { maxBundles: 10, maxBytes: 1000, controlPercent: 10, peerPercent: 50 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { ALL_PRIORITIES, PRIORITIES } from '../../bundles/priority.ts'
+import { ALL_PRIORITIES, PRIORITIES } from '../../bundles/codec/priority.ts'
 import {
   decide,
   direct,
