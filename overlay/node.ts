@@ -284,7 +284,7 @@ export class OverlayNode implements Overlay {
     this.#preferDirect(peer, connection)
     if (!opened.first) return
     logger.info({ peer: peer.nodeId, peerId: peer.key }, 'peer connected')
-    this.#discovery.connected(peer.key)
+    this.#discovery.connected(peer)
     this.#begin(peer.key)
     listeners.emit('connected', this.#describe(peer))
   }
