@@ -166,7 +166,7 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
   },
   ENROLLMENT_DELEGATED: {
     message: 'an issuing CA enrols the nodes of this mesh',
-    hint: 'Enrol there. To take it back, revoke the certificate of that CA.',
+    hint: 'Make the token and enrol there. To take it back, revoke the certificate of that CA.',
   },
   ENROLLMENT_CERTIFICATE_UNKNOWN: {
     message: 'the CA has issued no such certificate',

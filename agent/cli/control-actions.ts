@@ -109,7 +109,7 @@ function nodeLine(node: NodeSummary): string[] {
     state,
     [node.verdict, ...node.reasons.map((reason) => `(${reason})`)].join(' '),
     timeText(node.connectedSinceMs),
-    linkText(node.link),
+    linkText(node),
     node.roles.join(','),
     node.headSeq === undefined ? '-' : String(node.headSeq),
     timeText(node.certificateExpiresAtMs),
@@ -118,9 +118,10 @@ function nodeLine(node: NodeSummary): string[] {
 }
 
 /** What a person wants to know of a link; all of it is in the JSON. */
-function linkText(link: NodeSummary['link']): string {
-  if (link === undefined) return '-'
-  return ['class', 'protocol', 'group', 'cipher', 'signature'].flatMap((name) => link[name] ?? []).join(' ')
+function linkText({ self, link, addresses }: NodeSummary): string {
+  if (self || link === undefined) return '-'
+  const facts = ['class', 'protocol', 'group', 'cipher', 'signature'].flatMap((name) => link[name] ?? [])
+  return [...facts, ...(addresses.some((address) => address.includes('/p2p-circuit')) ? ['relayed'] : [])].join(' ')
 }
 
 function client(context: CommandContext): ControlClient {
