@@ -31,10 +31,10 @@ export class ProvisionalRevocations {
   add(directive: RevokeDirective, orderedAtMs: number): boolean {
     const authority = toHex(directive.authorityKeyId)
     const names = namesOf(directive)
-    const known = this.#byName.get(names[0] ?? '')?.some((other) => other.orderedAtMs >= orderedAtMs) ?? false
-    if (known || this.#all.size >= MAX_PROVISIONAL_REVOCATIONS) return false
     const { revokedAtMs, reason } = directive
     const added = { authority, names, orderedAtMs, revocation: { revokedAtMs, keyCompromise: compromisesKey(reason) } }
+    const known = this.#byName.get(names[0] ?? '')?.some((other) => saysAll(other, added)) ?? false
+    if (known || this.#all.size >= MAX_PROVISIONAL_REVOCATIONS) return false
     this.#all.add(added)
     for (const name of names) this.#byName.set(name, [...(this.#byName.get(name) ?? []), added])
     return true
@@ -62,6 +62,13 @@ export class ProvisionalRevocations {
       else this.#byName.set(name, others)
     }
   }
+}
+
+/** Whether `other` revokes as much as `order` does, for as long. */
+function saysAll(other: Provisional, order: Provisional): boolean {
+  const [theirs, ours] = [other.revocation, order.revocation]
+  const isAsStrict = theirs.revokedAtMs <= ours.revokedAtMs && (theirs.keyCompromise || !ours.keyCompromise)
+  return isAsStrict && other.orderedAtMs >= order.orderedAtMs
 }
 
 /** The earliest date of all, and key compromise if one says so; undefined for none. */

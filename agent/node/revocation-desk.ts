@@ -1,4 +1,4 @@
-import { type Clock, equalBytes, fromHex, isGapmeshError, type Logger, toHex } from '../../core/index.ts'
+import { type Clock, equalBytes, fromHex, isGapmeshError, type Logger, type Timer, toHex } from '../../core/index.ts'
 import type { SignatureProvider } from '../../crypto/index.ts'
 import {
   type ListOutcome,
@@ -42,6 +42,8 @@ export class RevocationDesk implements TrustPort {
   /** DER of lists that are applied or held and not on disk yet, by hexadecimal hash. */
   readonly #unsaved = new Map<string, RevocationList>()
   #closed = false
+  /** Runs while something is unsaved. */
+  #saveAgain: Timer | undefined
 
   constructor(dependencies: RevocationDeskDependencies) {
     this.#dependencies = dependencies
@@ -140,6 +142,7 @@ export class RevocationDesk implements TrustPort {
   /** Lets what is under way end, and tries once more to write what is not on disk. */
   async close(): Promise<void> {
     this.#closed = true
+    this.#saveAgain?.cancel()
     await this.#turn.idle()
     if (this.#unsaved.size > 0) await this.#saveAll()
   }
@@ -202,8 +205,13 @@ export class RevocationDesk implements TrustPort {
     } catch (error) {
       logger.error({ err: error }, 'A revocation list could not be written; it counts, and is written again')
       for (const [hash, list] of own) if (!this.#isHere(state, list.hash)) this.#unsaved.delete(hash)
-      clock.setTimer(SAVE_AGAIN_MS, () => void this.#turn.run(() => this.#saveAll()).catch(() => {}), { unref: true })
+      this.#saveAgain ??= clock.setTimer(SAVE_AGAIN_MS, () => this.#saveInTurn(), { unref: true })
     }
+  }
+
+  #saveInTurn(): void {
+    this.#saveAgain = undefined
+    this.#turn.run(() => this.#saveAll()).catch(() => {})
   }
 
   async #saveAll(): Promise<void> {

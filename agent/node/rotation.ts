@@ -55,6 +55,8 @@ export class Rotation {
   #dueAtMs: number
   /** After a failure, by the monotonic clock: a wall clock that was ahead and is set right must not put it off. */
   #retryAtMs: number | undefined
+  /** Ordered while an attempt is under way. */
+  #orderedMs = Number.POSITIVE_INFINITY
   #failures = 0
   #lastFailure: string | undefined
   #renewed = 0
@@ -94,10 +96,16 @@ export class Rotation {
     const nowMs = this.#dependencies.clock.now()
     const leftMs = Math.max(0, notLaterThanMs - nowMs)
     const dueAtMs = nowMs + leftMs * randomFraction(this.#dependencies.random)
-    if (dueAtMs - nowMs >= this.#leftMs()) return
+    // The certificate that is being asked for may be from before the order.
+    if (this.#running !== undefined) this.#orderedMs = Math.min(dueAtMs, this.#orderedMs)
+    else if (this.#bringForward(dueAtMs)) this.#schedule()
+  }
+
+  #bringForward(dueAtMs: number): boolean {
+    if (dueAtMs - this.#dependencies.clock.now() >= this.#leftMs()) return false
     this.#dueAtMs = dueAtMs
     this.#retryAtMs = undefined
-    this.#schedule()
+    return true
   }
 
   /**
@@ -143,6 +151,8 @@ export class Rotation {
   #run(): Promise<unknown> {
     this.#running = this.#attempt().finally(() => {
       this.#running = undefined
+      this.#bringForward(this.#orderedMs)
+      this.#orderedMs = Number.POSITIVE_INFINITY
       this.#schedule()
     })
     return this.#running

@@ -28,6 +28,16 @@ t.test('an order is found by serial number and by key, of its CA alone', async (
   t.same(orders.find(order(1)), { revokedAtMs: 1000, keyCompromise: true }, 'the stricter of both')
 })
 
+t.test('a milder order from a clock that is ahead hides no stricter one', async (t) => {
+  const orders = new ProvisionalRevocations()
+  t.ok(orders.add(order(1), 20))
+  t.ok(orders.add(order(1, { reason: 1 }), 10))
+  t.same(orders.find(order(1)), { revokedAtMs: 1000, keyCompromise: true })
+  t.notOk(orders.add(order(1, { reason: 1 }), 10), 'known')
+  t.ok(orders.add(order(1, { revokedAtMs: 999 }), 20), 'nor an earlier date')
+  t.notOk(orders.add(order(1), 15), 'less than what is known')
+})
+
 t.test('a later list of the CA settles it', async (t) => {
   const orders = new ProvisionalRevocations()
   orders.add(order(1), 10)

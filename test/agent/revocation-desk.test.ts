@@ -113,10 +113,14 @@ t.test('what a disk refuses counts all the same, and is written later', async (t
     'peers get it from memory',
   )
   t.equal(await node.store.read(sha256(der), 0, 10), undefined)
+  const timers = machine.pendingTimers
+  const thisUpdateMs = Math.floor(mesh.nowMs / 1000) * 1000 + 1000
+  t.equal(await node.desk.take(await listOf(mesh, mesh.root, { number: 2n, thisUpdateMs })), 'applied')
+  t.equal(machine.pendingTimers, timers, 'one attempt waits, however many lists do')
   full = false
   await machine.advance(31_000)
   await node.desk.close()
-  t.ok(await node.store.read(sha256(der), 0, 10))
+  t.ok((await node.store.load()).some(({ number }) => number === 2n))
   await node.close()
 })
 

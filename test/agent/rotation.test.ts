@@ -80,6 +80,35 @@ t.test('an operator makes it sooner, never later', async (t) => {
   await rotation.stop()
 })
 
+t.test('what an operator orders during a renewal is done after it, once', async (t) => {
+  let finish = () => {}
+  let attempts = 0
+  const clock = new SimulatedClock()
+  const rotation = new Rotation({
+    clock,
+    random: new SimulatedRandom(1),
+    logger: silentLogger(),
+    certificate: () => ({ notBeforeMs: clock.now(), notAfterMs: clock.now() + 10 * DAY_MS }) as Certificate,
+    renew: () => {
+      attempts += 1
+      return new Promise((resolve) => (finish = resolve))
+    },
+  })
+  rotation.start()
+  rotation.hurry(0)
+  await clock.advance(0)
+  rotation.hurry(0)
+  rotation.hurry(0)
+  finish()
+  await clock.advance(0)
+  await clock.advance(0)
+  t.equal(attempts, 2)
+  finish()
+  await clock.advance(DAY_MS)
+  t.equal(attempts, 2)
+  await rotation.stop()
+})
+
 t.test('a clock that is set forward is noticed within ten minutes', async (t) => {
   const { clock, rotation, attempts } = rotating()
   rotation.start()
