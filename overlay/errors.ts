@@ -5,7 +5,7 @@ export const OVERLAY_ERRORS = defineErrors('overlay', {
   OVERLAY_NOT_RUNNING: { message: 'the overlay is not running' },
   OVERLAY_LISTEN: {
     message: 'the overlay cannot listen on its address',
-    hint: 'Is the port taken, or the address not of this machine? See overlay.listen in the configuration.',
+    hint: 'Is the port taken, or the address not of this machine? The setting is mesh.listen.',
   },
   OVERLAY_QUIC: {
     message: 'the QUIC library does not run on this machine',

@@ -9,6 +9,7 @@ import {
   type StatusResult,
   type TrustStatus,
 } from '../control/index.ts'
+import { spanText } from '../durations.ts'
 import type { ExitCode } from './actions.ts'
 import { bundleRows } from './bundle-text.ts'
 import type { CommandContext } from './context.ts'
@@ -109,12 +110,19 @@ function nodeLine(node: NodeSummary): string[] {
     state,
     [node.verdict, ...node.reasons.map((reason) => `(${reason})`)].join(' '),
     timeText(node.connectedSinceMs),
-    Object.values(node.link ?? {}).join(' ') || '-',
+    linkText(node),
     node.roles.join(','),
     node.headSeq === undefined ? '-' : String(node.headSeq),
     timeText(node.certificateExpiresAtMs),
     node.peerId,
   ]
+}
+
+/** What a person wants to know of a link; all of it is in the JSON. */
+function linkText({ self, link, addresses }: NodeSummary): string {
+  if (self || link === undefined) return '-'
+  const facts = ['class', 'protocol', 'group', 'cipher', 'signature'].flatMap((name) => link[name] ?? [])
+  return [...facts, ...(addresses.some((address) => address.includes('/p2p-circuit')) ? ['relayed'] : [])].join(' ')
 }
 
 function client(context: CommandContext): ControlClient {
@@ -162,14 +170,14 @@ function statusText(status: StatusResult): string {
 function trustRows({ clock, rotation, polling, lists, ordered, pseudonym, verdicts }: TrustStatus): [string, string][] {
   const { caUrl = 'a CA whose address is not known: set ca.url', dueAtMs, failures, lastFailure } = rotation
   const failed = failures === 0 ? '' : `, failed ${failures} times: ${lastFailure}`
-  const off = clock.standing === 'trusted' ? '' : `, off by ${Math.round(clock.offByMs / 1000)} s`
+  const off = clock.standing === 'trusted' ? '' : `, off by ${spanText(clock.offByMs)}`
   return [
     ['clock', `${timeText(clock.nowMs)} (${clock.standing}${off}), not before ${timeText(clock.floorMs)}`],
     ['renewal', `due ${timeText(dueAtMs)} at ${caUrl}${failed}`],
     ...(polling === undefined ? [] : [['lists asked for', pollText(polling)] as [string, string]]),
     ...lists.map(({ authority, kind, number, thisUpdateMs, state, trustedForMs }): [string, string] => [
       'list',
-      `${kind} ${number} of CA ${authority.slice(0, 16)}, issued ${timeText(thisUpdateMs)}, ${state}, good for ${hours(trustedForMs)}`,
+      `${kind} ${number} of CA ${authority.slice(0, 16)}, issued ${timeText(thisUpdateMs)}, ${state}, good for ${spanText(trustedForMs)}`,
     ]),
     ...(ordered === 0 ? [] : ([['ordered', `${ordered} revocations that no list covers yet`]] as [string, string][])),
     ['pseudonyms', `epoch ${pseudonym.epoch}`],
@@ -182,10 +190,6 @@ function trustRows({ clock, rotation, polling, lists, ordered, pseudonym, verdic
 function pollText({ answeredAtMs, nextAtMs, failures, lastFailure }: NonNullable<TrustStatus['polling']>): string {
   const failed = failures === 0 ? '' : `, failed ${failures} times: ${lastFailure}`
   return `answered ${timeText(answeredAtMs)}, next ${timeText(nextAtMs)}${failed}`
-}
-
-function hours(ms: number): string {
-  return `${Math.floor(ms / 3_600_000)} h`
 }
 
 function countsRow(name: string, counts: Readonly<Record<string, number>>): [string, string][] {

@@ -2,6 +2,7 @@ import { toHex } from '../../core/index.ts'
 import { MAX_CREATION_AHEAD_MS } from '../../records/index.ts'
 import type { Certificate } from '../../records/path/index.ts'
 import type { CertificateView, NodeSummary, StatusResult } from '../control/index.ts'
+import { spanText } from '../durations.ts'
 import { packageVersion } from '../version.ts'
 import { bundleStatus } from './bundle-handlers.ts'
 import type { RunningNode } from './node.ts'
@@ -66,7 +67,7 @@ function warningsOf(node: RunningNode): string[] {
   if (node.clock.standing === 'trusted' && newestMs > nowMs + MAX_CREATION_AHEAD_MS)
     warnings.push('the clock is behind the newest record of this node: peers take new ones only when it is right')
   if (leftMs < 0) warnings.push('the certificate of this node has expired')
-  else if (leftMs < DAY_MS) warnings.push(`the certificate of this node ends in ${Math.ceil(leftMs / 3_600_000)} h`)
+  else if (leftMs < DAY_MS) warnings.push(`the certificate of this node ends in ${spanText(leftMs)}`)
   if (node.appending === 'asking') warnings.push('waiting for peers to tell what they know of this chain')
   if (node.appending === 'damaged')
     warnings.push('the ledger is damaged, nothing is appended: see docs/operations/node.md')

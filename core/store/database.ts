@@ -209,6 +209,13 @@ function saysDiskFull(error: unknown): boolean {
   return error.message.includes('No space left on device') || saysDiskFull(error.cause)
 }
 
+/** The innermost text, which is what the system said. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if ('code' in error && error.code === 'LEVEL_LOCKED') return 'another process has it open'
+  return error.cause === undefined ? error.message : reasonOf(error.cause)
+}
+
 async function openLevel(path: string): Promise<Level> {
   try {
     await makeDirectory(path)
@@ -216,6 +223,6 @@ async function openLevel(path: string): Promise<Level> {
     await level.open()
     return level
   } catch (cause) {
-    throw CORE_ERRORS.create('CORE_STORE_OPEN', { cause, metadata: { path } })
+    throw CORE_ERRORS.create('CORE_STORE_OPEN', { cause, detail: reasonOf(cause), metadata: { path } })
   }
 }
