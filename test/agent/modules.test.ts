@@ -40,7 +40,9 @@ t.test('the bundle commands load the codec, and no queue, CA or network', async 
   const bundle = loadedBy('agent/actions/bundle/read.ts')
   t.ok(bundle.includes('bundles/codec/index.ts'), 'the files were seen')
   t.same(
-    bundle.filter((file) => /^bundles\/(?!codec|errors|limits)|libp2p|fastify|^enrollment\/(?:index|api|store)|^overlay\//.test(file)),
+    bundle.filter((file) =>
+      /^bundles\/(?!codec|errors|limits)|libp2p|fastify|^enrollment\/(?:index|api|store)|^overlay\//.test(file),
+    ),
     [],
   )
 })
