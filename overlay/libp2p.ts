@@ -15,6 +15,7 @@ import { type MulticastDNSComponents, mdns } from '@libp2p/mdns'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
+import type { Clock } from '../core/index.ts'
 import { isRelayed } from './addresses.ts'
 import type { QuicLink } from './admission.ts'
 import { loadDht, mdnsServiceTag } from './discovery/index.ts'
@@ -40,6 +41,7 @@ export type OverlayServices = {
 }
 
 export interface HostDependencies {
+  readonly clock: Clock
   readonly encrypter: ConnectionEncrypter
   /** Only of a node whose options turn QUIC on. */
   readonly quic: QuicLink | undefined
@@ -80,7 +82,7 @@ export async function createHost(
     transports: [
       tcp(),
       ...(quic === undefined ? [] : [await quic.transport()]),
-      ...(options.relay ? [await loadRelayTransport()] : []),
+      ...(options.relay ? [await loadRelayTransport(dependencies)] : []),
     ],
     connectionEncrypters: [() => dependencies.encrypter],
     streamMuxers: [yamux({ enableKeepAlive: false, streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES } })],

@@ -114,6 +114,9 @@ export const REFUSAL_LINGER_MS = 1000
 /** Peers and addresses remembered for dialling; failing ones make room for new ones. Configured ones always fit. */
 export const MAX_DIAL_TARGETS = 1024
 
+/** Dials of hearsay that fail before whatever libp2p has noted of peers that are not connected is forgotten. */
+export const MAX_UNREACHED = 256
+
 /** Of these, peers that multicast DNS named: anybody on the LAN can say anything there. */
 export const MAX_FOUND_TARGETS = 128
 

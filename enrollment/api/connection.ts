@@ -166,6 +166,7 @@ async function exchange(socket: TLSSocket, request: CaRequest): Promise<CaAnswer
     httpRequest({ method, path, host: socket.servername || 'ca', headers, createConnection: () => socket })
       .once('response', resolve)
       .once('error', failed)
+      .once('close', failed)
       .end(body)
   })
   const status = response.statusCode ?? 0

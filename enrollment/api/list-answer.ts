@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Clock, toHex } from '../../core/index.ts'
 import { ENROLLMENT_ERRORS } from '../errors.ts'
@@ -15,7 +16,7 @@ export class ListAnswers {
   readonly #ca: MeshCa
   readonly #clock: Clock
   /** By list, so that it is coded once and not for everybody who asks. */
-  readonly #pem = new WeakMap<Uint8Array, string>()
+  readonly #pem = new WeakMap<Uint8Array, Uint8Array>()
 
   constructor(ca: MeshCa, { clock }: { clock: Clock }) {
     this.#ca = ca
@@ -37,7 +38,9 @@ export class ListAnswers {
       'last-modified': new Date(list.thisUpdateMs).toUTCString(),
     })
     if (isKnown(request.headers['if-none-match'], etag)) return reply.code(304).send()
-    return reply.type(FORMS[form]).send(form === 'der' ? Buffer.from(list.der) : this.#pemOf(list.der))
+    const bytes = form === 'der' ? list.der : this.#pemOf(list.der)
+    reply.type(FORMS[form]).header('content-length', bytes.length)
+    return reply.send(Readable.from(chunksOf(bytes), { objectMode: false }))
   }
 
   async #find(kind: 'full' | 'delta', query: unknown): Promise<PublishedList | undefined> {
@@ -48,28 +51,39 @@ export class ListAnswers {
     return lists?.[kind]
   }
 
-  #pemOf(der: Uint8Array): string {
+  #pemOf(der: Uint8Array): Uint8Array {
     const known = this.#pem.get(der)
     if (known !== undefined) return known
-    const pem = encodePem('X509 CRL', der)
+    const pem = Buffer.from(encodePem('X509 CRL', der))
     this.#pem.set(der, pem)
     return pem
   }
 }
 
-/** PEM where the client asks for it and not as much for DER (RFC 9110 §12.5.1); DER for everybody else. */
-function preferredForm(accept: string | undefined): Form {
-  const wishes = (accept ?? '').split(',').map(wish)
-  const best = (form: Form) =>
-    Math.max(0, ...wishes.filter(({ type }) => type === FORMS[form]).map(({ quality }) => quality))
-  return best('pem') > best('der') ? 'pem' : 'der'
+const PIECE_BYTES = 64 * 1024
+
+/** Given out as fast as they are read: TLS would make a copy of all that it is given at once, for every slow reader. */
+function* chunksOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES)
 }
 
-function wish(text: string): { type: string; quality: number } {
+/** PEM where the client would have it rather than DER (RFC 9110 §12.5.1); DER for everybody else. */
+function preferredForm(accept: string | undefined): Form {
+  const wishes = new Map((accept ?? '').split(',').map(wish))
+  const quality = (form: Form) => {
+    const range = [FORMS[form], 'application/*', '*/*'].find((type) => wishes.has(type))
+    return range === undefined ? 0 : (wishes.get(range) ?? 0)
+  }
+  return quality('pem') > quality('der') ? 'pem' : 'der'
+}
+
+/** A weight as RFC 9110 §12.4.2 writes it. */
+const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/
+
+function wish(text: string): [type: string, quality: number] {
   const [type = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase())
   const weight = parameters.find((parameter) => parameter.startsWith('q='))
-  const quality = weight === undefined ? 1 : Number(weight.slice(2))
-  return { type, quality: Number.isFinite(quality) ? quality : 0 }
+  return [type, weight === undefined ? 1 : Number(WEIGHT.exec(weight)?.[1] ?? 0)]
 }
 
 /** Whether If-None-Match names the entity tag (RFC 9110 §13.1.2: compared weakly). */

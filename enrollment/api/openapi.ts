@@ -19,7 +19,8 @@ export function openApi(): OpenApiDocument {
     info: {
       title: 'gapmesh CA',
       version: API_VERSION,
-      description: 'Enrolment, rotation and revocation. TLS 1.3 with hybrid key exchange and ML-DSA certificates only.',
+      description:
+        'Enrolment, rotation and revocation. TLS 1.3 with hybrid key exchange and ML-DSA certificates only. What GET answers, HEAD does without the body.',
     },
     paths,
     components: { schemas: WIRE, securitySchemes: { certificate: { type: 'mutualTLS' } } },

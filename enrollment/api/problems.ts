@@ -29,6 +29,14 @@ export function problemOf(status: ProblemStatus): Problem {
   return { type: `urn:gapmesh:problem:${name}`, title, status }
 }
 
+/** The whole answer to bytes that are no HTTP, or that two servers could read differently. */
+export const UNREADABLE = rawAnswer(JSON.stringify(problemOf(400)))
+
+function rawAnswer(body: string): string {
+  const head = ['HTTP/1.1 400 Bad Request', 'content-type: application/problem+json', 'connection: close']
+  return [...head, `content-length: ${Buffer.byteLength(body)}`, '', body].join('\r\n')
+}
+
 type Code = Parameters<typeof ENROLLMENT_ERRORS.create>[0]
 
 const STATUSES: Readonly<Partial<Record<Code, ProblemStatus>>> = {

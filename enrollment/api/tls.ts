@@ -27,3 +27,6 @@ export function presentedChain(socket: TLSSocket): Uint8Array[] {
   }
   return chain
 }
+
+/** What the server asks of TLS. Clients may show a certificate or none; each route judges for itself. */
+export const SERVER_TLS = { ...TLS_OPTIONS, requestCert: true, rejectUnauthorized: false, ca: [] as string[] } as const

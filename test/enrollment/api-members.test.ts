@@ -189,6 +189,11 @@ t.test('revocation lists by HTTP', async (t) => {
       ['*/*', 'application/pkix-crl'],
       ['text/html', 'application/pkix-crl'],
       ['application/x-pem-file;q=nonsense', 'application/pkix-crl'],
+      ['application/x-pem-file;q=5, application/pkix-crl', 'application/pkix-crl'],
+      ['application/x-pem-file;q=0x1', 'application/pkix-crl'],
+      ['application/x-pem-file;q=0.5, */*', 'application/pkix-crl'],
+      ['application/x-pem-file, */*;q=0.1', 'application/x-pem-file'],
+      ['application/x-pem-file;q=0.5, application/pkix-crl;q=0.1, */*', 'application/x-pem-file'],
     ]
     for (const [accept, type] of accepts)
       t.equal((await get({ accept })).headers['content-type']?.split(';')[0], type, accept)
@@ -199,6 +204,15 @@ t.test('revocation lists by HTTP', async (t) => {
       t.equal(headers.etag, der.headers.etag)
     }
     t.equal((await get({ 'if-none-match': '"x"' })).status, 200)
+    for (const accept of ['application/pkix-crl', 'application/x-pem-file']) {
+      const whole = await get({ accept })
+      const head = await bareExchange(url, { method: 'HEAD', path: '/v1/crl', headers: { accept } })
+      t.equal(head.body.length, 0)
+      for (const { headers } of [head, whole]) delete headers.date
+      t.same(head.headers, whole.headers, 'HEAD says what GET would')
+    }
+    t.equal((await bareExchange(url, { method: 'HEAD', path: '/v1/crl?authority=a' })).status, 404)
+    t.equal((await bareExchange(url, { method: 'HEAD', path: '/v1/pseudonym' })).status, 401, 'for whom GET is')
     t.equal((await get({}, '/v1/crl?authority=nonsense')).status, 404)
     t.equal((await get({}, '/v1/crl?authority=a&authority=b')).status, 404)
   })

@@ -304,6 +304,9 @@ t.test('an answer must be for these keys, this node and this mesh', async (t) =>
   await t.rejects(request(failing.url), { code: 'ENROLLMENT_ANSWER_MALFORMED', metadata: { status: 500 } })
   const resting = await impostor(t, own, httpAnswer('{}', '503 Unavailable'))
   await t.rejects(request(resting.url), { code: 'ENROLLMENT_UNAVAILABLE', metadata: { status: 503 } })
+  const switching = 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'
+  const other = await impostor(t, own, switching)
+  await t.rejects(request(other.url), { code: 'ENROLLMENT_UNREACHABLE' }, 'another protocol')
 })
 
 t.test('a CA that is silent, gone, or not named by an https URL', async (t) => {

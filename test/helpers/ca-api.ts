@@ -76,7 +76,7 @@ export interface BareRequest {
 
 export interface BareAnswer {
   readonly status: number
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Record<string, string>
   readonly body: Buffer
 }
 
