@@ -95,6 +95,19 @@ export const AGENT_ERRORS = defineErrors('agent', {
     hint: 'Give more digits of the id.',
   },
 
+  AGENT_BUNDLE_UNKNOWN: {
+    message: 'no such bundle waits on this node',
+    hint: 'gapmesh bundle list shows the ids of those that do.',
+  },
+  AGENT_BUNDLE_AMBIGUOUS: {
+    message: 'the ids of several bundles begin so',
+    hint: 'Give more digits of the id.',
+  },
+  AGENT_BUNDLE_TOO_LARGE: {
+    message: 'the payload is longer than one bundle may be',
+    hint: 'Split it into parts of at most 1 MiB.',
+  },
+
   AGENT_HOME_NOT_ENROLLED: {
     message: 'this home has no node identity',
     hint: 'Enrol the node with: gapmesh node enroll --home DIR',

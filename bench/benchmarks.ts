@@ -8,6 +8,7 @@ import { ledgerBenchmark } from './ledger.ts'
 import { linksBenchmark } from './link.ts'
 import { recordsBenchmark } from './records.ts'
 import { stormBenchmark } from './storm.ts'
+import { tcpclBenchmark } from './tcpcl.ts'
 
 /** Every benchmark, in the order in which they run. */
 export const BENCHMARKS: readonly Benchmark[] = [
@@ -19,5 +20,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   bundlesBenchmark,
   crlBenchmark,
   enrollBenchmark,
+  tcpclBenchmark,
   agentBenchmark,
 ]

@@ -78,6 +78,7 @@ export const BUNDLES_ERRORS = defineErrors('bundles', {
     action: 'ignore',
   },
   BUNDLES_HOP_COUNT: { message: 'the hop count block is malformed (RFC 9171 §4.4.3)', action: 'reject' },
+  BUNDLES_HANDLING: { message: 'the handling block is malformed', action: 'reject' },
   BUNDLES_SECURITY_BLOCK: { message: 'a security block is malformed (RFC 9172 §3.6)', action: 'reject' },
   BUNDLES_SECURITY_TARGET: {
     message: 'a security block targets itself, a block twice, or one that is not there (RFC 9172 §3.6)',
@@ -121,13 +122,38 @@ export const BUNDLES_ERRORS = defineErrors('bundles', {
   BUNDLES_EXPIRED: { message: 'the lifetime of the bundle is over', action: 'ignore' },
   BUNDLES_QUEUE_FULL: {
     message: 'the bundle queue is full',
-    hint: 'Raise bundles.maxBundles or bundles.maxBytes, or open a road that empties it.',
+    hint: 'Raise bundles.max_count or bundles.max_bytes, or open a road that empties it.',
     action: 'ignore',
   },
+  BUNDLES_PEER_QUOTA: {
+    message: 'bundles of this peer fill its part of the queue',
+    hint: 'Raise bundles.peer_percent, or open a road that empties the queue.',
+    action: 'ignore',
+  },
+  BUNDLES_DISK_FULL: {
+    message: 'the disk has no room for the bundle',
+    hint: 'Free space; the queue goes on by itself.',
+    action: 'ignore',
+  },
+  BUNDLES_BUSY: { message: 'too many changes to the bundle queue wait for each other', action: 'ignore' },
   BUNDLES_NOT_QUEUEABLE: { message: 'the bundle is larger than the queue takes', action: 'ignore' },
   BUNDLES_DAMAGED: {
     message: 'the bundle queue on disk is damaged',
     hint: 'Run: gapmesh doctor --home DIR',
   },
   BUNDLES_CLOSED: { message: 'the bundle queue is closed' },
+  BUNDLES_LINK_ADDRESS: {
+    message: 'the address of a bundle link is malformed',
+    hint: 'Write HOST:PORT, or ENDPOINT@HOST:PORT; for a directory PATH, or ENDPOINT@PATH.',
+  },
+  BUNDLES_LINK_FAILED: { message: 'no bundle link could be made' },
+  BUNDLES_LINK_REFUSED: { message: 'the far end refused the bundle link' },
+  BUNDLES_LINK_CLOSED: { message: 'the bundle link is closed' },
+  BUNDLES_LINK_TIMEOUT: { message: 'the far end of a bundle link was too slow' },
+  BUNDLES_LINK_MALFORMED: { message: 'a message on a bundle link is malformed', action: 'reject' },
+  BUNDLES_LINK_UNEXPECTED: { message: 'a message on a bundle link is out of place', action: 'reject' },
+  BUNDLES_LINK_VERSION: { message: 'the far end of a bundle link speaks another version', action: 'reject' },
+  BUNDLES_LINK_TLS: { message: 'TLS on a bundle link failed, or one side asks for it and the other does not have it' },
+  BUNDLES_LINK_IDENTITY: { message: 'the far end of a bundle link is not who it says it is', action: 'reject' },
+  BUNDLES_LINK_ONE_WAY: { message: 'nothing can be sent on a bundle link that only receives' },
 })

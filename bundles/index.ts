@@ -57,10 +57,13 @@ export {
   sameEndpoint,
   sizeOfBundle,
 } from './codec/index.ts'
+export { HIGHEST_PRIORITY, PRIORITIES, type Priority, type PriorityName, priorityName } from './codec/priority.ts'
 export { BUNDLES_ERRORS } from './errors.ts'
 export { expiresAtMs, type Reception } from './expiry.ts'
 export { fragmentAt, fragmentBundle, mayAddSecurity } from './fragmentation.ts'
-export { MAX_BUNDLE_BYTES, MAX_QUEUED_BUNDLE_BYTES } from './limits.ts'
+export { MAX_BUNDLE_BYTES, MAX_INLINE_BUNDLE_BYTES } from './limits.ts'
+export type { Contact, ConvergenceLayer, Handover, LinkEvents, RefusalReason } from './links/index.ts'
+export type { Load } from './quota.ts'
 export {
   checkAlike,
   type PayloadRange,
@@ -83,12 +86,19 @@ export {
   type BundleQueue,
   type BundleQueueDependencies,
   type BundleQueueOptions,
+  type BundleUpdate,
+  type Constraint,
   checkBundleQueue,
+  type Handling,
   openBundleQueue,
   type QueueCheckDependencies,
   type QueuedBundle,
   type QueueProblem,
   type QueueProblemKind,
   type QueueReport,
+  type QueueState,
+  type QueueStatus,
+  type Waiting,
+  type WaitingQuery,
 } from './store/index.ts'
 export { planUnprocessable, type UnprocessablePlan, withoutBlocks } from './unprocessable.ts'

@@ -101,3 +101,8 @@ export function isSingleton(endpoint: EndpointId): boolean {
   if (isNullEndpoint(endpoint)) return false
   return endpoint.startsWith('ipn:') || !endpoint.slice(nodeOf(endpoint).length).startsWith('~')
 }
+
+/** True for an endpoint that several nodes may be at: a group. */
+export function isGroup(endpoint: EndpointId): boolean {
+  return !isSingleton(endpoint) && !isNullEndpoint(endpoint)
+}

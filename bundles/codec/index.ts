@@ -19,6 +19,7 @@ export {
   ipnEndpoint,
   ipnNumbers,
   isDtnUri,
+  isGroup,
   isNullEndpoint,
   isSingleton,
   NULL_ENDPOINT,
@@ -37,6 +38,7 @@ export {
 } from './extension.ts'
 export { BLOCK_FLAGS, BUNDLE_FLAGS, flagNames, hasFlag } from './flags.ts'
 export { decodeBundle, encodeBundle, sizeOfBundle } from './frame.ts'
+export { decodeHandling, encodeHandling, HANDLING_BLOCK, type HandlingBlock } from './handling.ts'
 export {
   type BundleHead,
   encodeBundleHead,

@@ -2,12 +2,13 @@ import { type Command, Option } from 'commander'
 import type { BundleEncodeOptions } from '../actions.ts'
 import { collect, parseWhole } from '../parse.ts'
 import { type CommandRunner, examples, withCommonOptions } from '../runner.ts'
+import { registerBundleQueue } from './bundle-queue.ts'
 
-/** Adds `bundle decode`, `bundle encode` and `bundle verify`, which need no home. */
+/** Adds `bundle decode`, `bundle encode` and `bundle verify`, which need no home, and what asks the running agent. */
 export function registerBundle(program: Command, runner: CommandRunner): void {
   const bundle = program
     .command('bundle')
-    .description('bundles of the Bundle Protocol version 7 (RFC 9171)')
+    .description('bundles (RFC 9171): those that wait on the running agent, and tools to read and make them')
     .helpCommand(false)
   registerReading(bundle, runner, { name: 'decode', action: 'bundleDecode', text: 'every field of a bundle' })
   registerReading(bundle, runner, {
@@ -16,6 +17,7 @@ export function registerBundle(program: Command, runner: CommandRunner): void {
     text: 'which checks a bundle passes: every CRC, every rule of both policies',
   })
   registerEncode(bundle, runner)
+  registerBundleQueue(bundle, runner)
 }
 
 function withPolicy(command: Command): Command {
