@@ -1,4 +1,5 @@
 import { agentBenchmark } from './agent.ts'
+import { bundlesBenchmark } from './bundles.ts'
 import { crlBenchmark } from './crl.ts'
 import { enrollBenchmark } from './enroll.ts'
 import { handshakeBenchmark } from './handshake.ts'
@@ -16,6 +17,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   stormBenchmark,
   handshakeBenchmark,
   linksBenchmark,
+  bundlesBenchmark,
   crlBenchmark,
   enrollBenchmark,
   tcpclBenchmark,

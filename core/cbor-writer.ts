@@ -24,6 +24,11 @@ export class CborWriter {
     return this.#out.subarray(0, this.#at)
   }
 
+  /** Number of bytes written so far. */
+  get length(): number {
+    return this.#at
+  }
+
   /** Items that are encoded already. */
   encoded(items: Uint8Array): this {
     this.#out.set(items, this.#at)
@@ -51,9 +56,24 @@ export class CborWriter {
 
   /** Well-formed text. */
   text(value: string): this {
+    const start = this.#at
+    this.#head(TEXT, value.length)
+    if (this.#at + value.length <= this.#out.length && this.#ascii(value)) return this
+    this.#at = start
     const bytes = UTF8.encode(value)
     this.#head(TEXT, bytes.length)
     return this.encoded(bytes)
+  }
+
+  /** Most text is ASCII, which needs no encoder; false when this is not. */
+  #ascii(value: string): boolean {
+    for (let index = 0; index < value.length; index += 1) {
+      const code = value.charCodeAt(index)
+      if (code > 0x7f) return false
+      this.#out[this.#at + index] = code
+    }
+    this.#at += value.length
+    return true
   }
 
   /** The head of an array of `length` items, which are written next. */

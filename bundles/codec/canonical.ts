@@ -34,6 +34,9 @@ export interface CanonicalBlock extends BlockHeader {
   readonly data: Uint8Array
 }
 
+const BLOCK_ITEMS = { min: 5, max: 6 } as const
+const ANY = {} as const
+
 /** Room that a block takes at most beside its data, in bytes. */
 export const BLOCK_ROOM = 48
 
@@ -45,7 +48,7 @@ export function writeBlockHead(writer: CborWriter, block: BlockHeader, dataLengt
 
 /** Writes the block, CRC included. */
 export function writeCanonical(writer: CborWriter, block: CanonicalBlock): void {
-  const start = writer.written.length
+  const start = writer.length
   writeBlockHead(writer, block, block.data.length)
   writer.encoded(block.data)
   writeCrc(writer, start, block.crcType)
@@ -57,13 +60,13 @@ export function writeCanonical(writer: CborWriter, block: CanonicalBlock): void 
  */
 export function readBlockHeader(source: BlockReader): BlockHeader {
   const { cbor } = source
-  return source.within('BUNDLES_BLOCK', () => {
-    const items = cbor.array('block', { min: 5, max: 6 })
-    const [type, number, flags] = [cbor.uint('type', {}), cbor.uint('number', {}), cbor.uint('flags', {})]
-    const crcType = readCrcType(source)
-    if (items !== (crcType === 0 ? 5 : 6)) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK', { detail: 'CRC field' })
-    return { type, number, flags, crcType }
-  })
+  const items = cbor.array('block', BLOCK_ITEMS)
+  const type = cbor.uint('type', ANY)
+  const number = cbor.uint('number', ANY)
+  const flags = cbor.uint('flags', ANY)
+  const crcType = readCrcType(source)
+  if (items !== (crcType === 0 ? 5 : 6)) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK', { detail: 'CRC field' })
+  return { type, number, flags, crcType }
 }
 
 /**
@@ -71,9 +74,10 @@ export function readBlockHeader(source: BlockReader): BlockHeader {
  * @throws BUNDLES_BLOCK, BUNDLES_CRC_TYPE, BUNDLES_CRC, and what the reader throws
  */
 export function readCanonical(source: BlockReader): CanonicalBlock {
-  const start = source.cbor.at
-  const header = readBlockHeader(source)
-  const data = new Uint8Array(source.within('BUNDLES_BLOCK', () => source.cbor.bytes('data')))
-  readCrc(source, start, header.crcType)
-  return { ...header, data }
+  const { cbor } = source
+  const start = cbor.at
+  const { type, number, flags, crcType } = readBlockHeader(source)
+  const data = new Uint8Array(cbor.bytes('data'))
+  readCrc(source, start, crcType)
+  return { type, number, flags, crcType, data }
 }

@@ -40,7 +40,7 @@ export function crcStart(type: CrcType): number {
 
 /** State of a CRC after some more bytes. */
 export function crcUpdate(type: CrcType, state: number, bytes: Uint8Array): number {
-  return type === 0 ? 0 : run(KINDS[type].table, state, bytes)
+  return type === 0 ? 0 : run(KINDS[type].table, state, { bytes, from: 0, to: bytes.length })
 }
 
 /** The CRC that a state stands for. */
@@ -48,10 +48,14 @@ export function crcEnd(type: CrcType, state: number): number {
   return type === 0 ? 0 : ((state ^ KINDS[type].mask) & KINDS[type].mask) >>> 0
 }
 
-function run(t: Int32Array, start: number, bytes: Uint8Array): number {
+function run(
+  t: Int32Array,
+  start: number,
+  { bytes, from, to }: { bytes: Uint8Array; from: number; to: number },
+): number {
   let crc = start
-  let at = 0
-  for (const end = bytes.length - 7; at < end; at += 8) {
+  let at = from
+  for (const end = to - 7; at < end; at += 8) {
     const low = crc ^ byte4(bytes, at)
     const high = byte4(bytes, at + 4)
     crc =
@@ -64,7 +68,7 @@ function run(t: Int32Array, start: number, bytes: Uint8Array): number {
       (t[0x100 + ((high >>> 16) & 0xff)] as number) ^
       (t[high >>> 24] as number)
   }
-  for (; at < bytes.length; at += 1) crc = (crc >>> 8) ^ (t[(crc ^ (bytes[at] as number)) & 0xff] as number)
+  for (; at < to; at += 1) crc = (crc >>> 8) ^ (t[(crc ^ (bytes[at] as number)) & 0xff] as number)
   return crc
 }
 
@@ -87,28 +91,33 @@ export function crc32c(bytes: Uint8Array): number {
   return crcEnd(2, crcUpdate(2, crcStart(2), bytes))
 }
 
-/** Bytes of the CRC that a state stands for once its own field, zero, has been taken in (RFC 9171 §4.3.1, §4.3.2). */
-export function crcField(type: CrcType, state: number): Uint8Array {
-  const field = new Uint8Array(CRC_BYTES[type])
-  const crc = crcEnd(type, crcUpdate(type, state, field))
-  for (let at = 0; at < field.length; at += 1) field[at] = crc >>> (8 * (field.length - 1 - at))
-  return field
+/** The CRC that a state stands for once its own field, zero, has been taken in (RFC 9171 §4.3.1, §4.3.2). */
+export function crcOverField(type: 1 | 2, state: number): number {
+  const { table } = KINDS[type]
+  let crc = state
+  for (let left = CRC_BYTES[type]; left > 0; left -= 1) crc = (crc >>> 8) ^ (table[crc & 0xff] as number)
+  return crcEnd(type, crc)
 }
 
-/**
- * Writes the CRC into the last bytes of an encoded block that ends in a CRC field, in network byte order. The CRC
- * covers the whole block with that field zero (RFC 9171 §4.3.1, §4.3.2).
- */
-export function fillCrc(block: Uint8Array, type: CrcType): void {
+/** The CRC of the block in `bytes` from `from` to `to`, which ends in its field; the field counts as zero. */
+function crcOfBlock(type: 1 | 2, bytes: Uint8Array, { from, to }: { from: number; to: number }): number {
+  return crcOverField(type, run(KINDS[type].table, crcStart(type), { bytes, from, to: to - CRC_BYTES[type] }))
+}
+
+/** Writes the CRC into the end of the block that `bytes` hold from `from` on, in network byte order. */
+export function fillCrc(bytes: Uint8Array, type: CrcType, from = 0): void {
   if (type === 0) return
-  const at = block.length - CRC_BYTES[type]
-  block.set(crcField(type, crcUpdate(type, crcStart(type), block.subarray(0, at))), at)
+  const crc = crcOfBlock(type, bytes, { from, to: bytes.length })
+  for (let back = 1; back <= CRC_BYTES[type]; back += 1) bytes[bytes.length - back] = crc >>> (8 * (back - 1))
 }
 
 /** True when an encoded block that ends in a CRC field of `type` carries the right one. */
 export function crcHolds(block: Uint8Array, type: CrcType): boolean {
   if (type === 0) return true
-  const at = block.length - CRC_BYTES[type]
-  const field = crcField(type, crcUpdate(type, crcStart(type), block.subarray(0, at)))
-  return field.every((byte, index) => byte === block[at + index])
+  let crc = crcOfBlock(type, block, { from: 0, to: block.length })
+  for (let back = 1; back <= CRC_BYTES[type]; back += 1) {
+    if (block[block.length - back] !== (crc & 0xff)) return false
+    crc >>>= 8
+  }
+  return true
 }

@@ -15,6 +15,8 @@ import { BlockReader } from './reader.ts'
 const DTN = 1
 const IPN = 2
 const VISIBLE = /^[\x21-\x7e]+$/
+const TWO = { min: 2, max: 2 } as const
+const ANY = {} as const
 const MAX_UINT32 = 2n ** 32n - 1n
 
 /** Room that an endpoint id takes at most, in bytes. */
@@ -55,15 +57,17 @@ function writeIpn(writer: CborWriter, endpoint: EndpointId): void {
 export function readEndpoint(source: BlockReader): EndpointId {
   const { cbor } = source
   return source.within('BUNDLES_ENDPOINT', () => {
-    cbor.array('endpoint id', { min: 2, max: 2 })
-    const scheme = cbor.uint('scheme', {})
+    cbor.array('endpoint id', TWO)
+    const scheme = cbor.uint('scheme', ANY)
     if (scheme === IPN) return source.within('BUNDLES_ENDPOINT_IPN', () => readIpn(cbor))
     if (scheme !== DTN) throw BUNDLES_ERRORS.create('BUNDLES_ENDPOINT_SCHEME')
     if (cbor.next === 'uint') {
       cbor.uint('dtn name', { max: 0 })
       return NULL_ENDPOINT
     }
-    return `dtn:${checkDtn(cbor.text('dtn name', { min: 1, max: MAX_ENDPOINT_BYTES }))}`
+    const name = cbor.ascii('dtn name', { min: 1, max: MAX_ENDPOINT_BYTES })
+    if (name === 'none') throw BUNDLES_ERRORS.create('BUNDLES_ENDPOINT')
+    return `dtn:${name}`
   })
 }
 

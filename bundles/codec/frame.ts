@@ -30,7 +30,7 @@ export function encodeBundle(bundle: Bundle, rules?: BundleRules): Uint8Array {
   if (room > MAX_BUNDLE_BYTES + MAX_BLOCKS * BLOCK_ROOM) throw BUNDLES_ERRORS.create('BUNDLES_TOO_LARGE')
   const written = write(bundle, room)
   if (written.length > MAX_BUNDLE_BYTES) throw BUNDLES_ERRORS.create('BUNDLES_TOO_LARGE')
-  return written.slice()
+  return written
 }
 
 function roomOf({ primary, blocks }: Bundle): number {

@@ -134,7 +134,7 @@ export class BundleStreamReader {
   /** The payload is next: everything before it is judged now. */
   #begin(primary: PrimaryBlock, source: BlockReader, from: { bytes: Uint8Array; start: number }): void {
     const { number, flags, crcType } = readBlockHeader(source)
-    const length = source.within('BUNDLES_BLOCK', () => source.cbor.bytesHead('data', {}))
+    const length = source.cbor.bytesHead('data', {})
     if (number !== 1) throw BUNDLES_ERRORS.create('BUNDLES_PAYLOAD_NUMBER')
     const head = { primary, extensions: this.#extensions, payload: { flags, crcType, length } }
     checkHead(head, this.#rules)
@@ -165,7 +165,7 @@ function isPayloadNext(bytes: Uint8Array): boolean {
   const source = new BlockReader(bytes, 'BUNDLES_BLOCK')
   try {
     const { type } = readBlockHeader(source)
-    const length = source.within('BUNDLES_BLOCK', () => source.cbor.bytesHead('data', {}))
+    const length = source.cbor.bytesHead('data', {})
     if (type === BLOCK_TYPES.payload) return true
     if (length > MAX_BUNDLE_HEAD_BYTES) throw BUNDLES_ERRORS.create('BUNDLES_HEAD_TOO_LARGE')
     return false

@@ -5,7 +5,7 @@
  *         payload bytes
  *   tail  crc, unless crc_type is 0  ff
  */
-import { CborWriter } from '../../core/index.ts'
+import { CborWriter, uintBytes } from '../../core/index.ts'
 import { BUNDLES_ERRORS } from '../errors.ts'
 import { MAX_BLOCKS, MAX_BUNDLE_HEAD_BYTES, MAX_PAYLOAD_BYTES } from '../limits.ts'
 import {
@@ -16,7 +16,7 @@ import {
   writeBlockHead,
   writeCanonical,
 } from './canonical.ts'
-import { CRC_BYTES, type CrcType, crcField, crcStart, crcUpdate } from './crc.ts'
+import { CRC_BYTES, type CrcType, crcOverField, crcStart, crcUpdate } from './crc.ts'
 import { BEGIN, BREAK } from './frame.ts'
 import { type BundleRules, checkFragment, checkPolicy } from './policy.ts'
 import { type PrimaryBlock, primaryRoom, writePrimary } from './primary.ts'
@@ -80,7 +80,7 @@ export function encodeBundleHead(
   const writer = new CborWriter(room).encoded(Uint8Array.of(BEGIN))
   writePrimary(writer, primary)
   for (const block of extensions) writeCanonical(writer, block)
-  const start = writer.written.length
+  const start = writer.length
   writeBlockHead(writer, headerOf(payload), payload.length)
   return { bytes: writer.written.slice(), progress: beginPayload(payload, writer.written.subarray(start)) }
 }
@@ -107,7 +107,7 @@ export function encodeBundleTail({ crcType, crc, left }: PayloadProgress): Uint8
   if (left > 0) throw BUNDLES_ERRORS.create('BUNDLES_PAYLOAD_LENGTH')
   if (crcType === 0) return Uint8Array.of(BREAK)
   const head = Uint8Array.of(0x40 | CRC_BYTES[crcType])
-  const field = crcField(crcType, crcUpdate(crcType, crc, head))
+  const field = uintBytes(crcOverField(crcType, crcUpdate(crcType, crc, head)), CRC_BYTES[crcType])
   return Uint8Array.of(...head, ...field, BREAK)
 }
 

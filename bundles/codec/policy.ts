@@ -6,11 +6,10 @@
 import { BUNDLES_ERRORS } from '../errors.ts'
 import type { Bundle } from './bundle.ts'
 import { BLOCK_TYPES } from './canonical.ts'
-import { type EndpointId, isDtnUri } from './endpoint.ts'
-import { decodePreviousNode } from './extension.ts'
+import { type EndpointId, isDtnUri, NULL_ENDPOINT } from './endpoint.ts'
 import { BLOCK_FLAGS, BUNDLE_FLAGS, hasFlag } from './flags.ts'
 import type { PrimaryBlock } from './primary.ts'
-import type { ReadSecurityBlock, SecurityFindings } from './rules.ts'
+import type { BundleFindings, ReadSecurityBlock, SecurityFindings } from './rules.ts'
 
 /** Names of the two levels. */
 export type BundlePolicy = 'strict' | 'relaxed'
@@ -26,11 +25,12 @@ export interface BundleRules {
  *   BUNDLES_ENDPOINT_DTN, BUNDLES_SECURITY_NESTED, BUNDLES_SECURITY_TWICE, BUNDLES_SECURITY_FLAGS,
  *   BUNDLES_SECURITY_EXPOSED
  */
-export function checkPolicy(bundle: Bundle, security: SecurityFindings, rules: BundleRules = {}): void {
+export function checkPolicy(bundle: Bundle, { security, previousNode }: BundleFindings, rules: BundleRules = {}): void {
   if (rules.relaxed === true) return
   const { primary, blocks } = bundle
   checkFragment(primary, blocks.at(-1)?.data.length ?? 0)
-  checkNames(bundle, security.encrypted)
+  for (const endpoint of [primary.destination, primary.source, primary.reportTo]) checkName(endpoint)
+  if (previousNode !== undefined) checkName(previousNode)
   if (primary.creation.timeMs === 0 && !blocks.some(({ type }) => type === BLOCK_TYPES.bundleAge))
     throw BUNDLES_ERRORS.create('BUNDLES_AGE_MISSING')
   if (primary.crcType === 0 && !security.mayCoverPrimary) throw BUNDLES_ERRORS.create('BUNDLES_PRIMARY_UNPROTECTED')
@@ -47,17 +47,9 @@ export function checkFragment({ flags, fragment }: PrimaryBlock, payloadBytes: n
   if (fragment.offset + payloadBytes > fragment.totalLength) throw BUNDLES_ERRORS.create('BUNDLES_FRAGMENT_RANGE')
 }
 
-function checkNames({ primary, blocks }: Bundle, encrypted: ReadonlySet<number>): void {
-  checkName(primary.destination)
-  checkName(primary.source)
-  checkName(primary.reportTo)
-  for (const { type, number, data } of blocks) {
-    if (type === BLOCK_TYPES.previousNode && !encrypted.has(number)) checkName(decodePreviousNode(data))
-  }
-}
-
 function checkName(endpoint: EndpointId): void {
-  if (endpoint.startsWith('dtn:') && !isDtnUri(endpoint)) throw BUNDLES_ERRORS.create('BUNDLES_ENDPOINT_DTN')
+  if (endpoint !== NULL_ENDPOINT && endpoint.startsWith('dtn:') && !isDtnUri(endpoint))
+    throw BUNDLES_ERRORS.create('BUNDLES_ENDPOINT_DTN')
 }
 
 function checkSecurity({ blocks }: Bundle, { integrity, confidentiality, encrypted }: SecurityFindings): void {

@@ -54,7 +54,7 @@ export function primaryRoom({ destination, source, reportTo }: PrimaryBlock): nu
 /** Writes the primary block, CRC included. @throws what {@link writeEndpoint} throws */
 export function writePrimary(writer: CborWriter, block: PrimaryBlock): void {
   const { crcType, creation, fragment } = block
-  const start = writer.written.length
+  const start = writer.length
   writer.array(8 + (fragment === undefined ? 0 : 2) + (crcType === 0 ? 0 : 1))
   writer.uint(7).uint(block.flags).uint(crcType)
   for (const endpoint of [block.destination, block.source, block.reportTo]) writeEndpoint(writer, endpoint)

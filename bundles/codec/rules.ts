@@ -1,7 +1,7 @@
 import { BUNDLES_ERRORS } from '../errors.ts'
 import type { Bundle } from './bundle.ts'
 import { BLOCK_TYPES, type CanonicalBlock } from './canonical.ts'
-import { isNullEndpoint } from './endpoint.ts'
+import { type EndpointId, isNullEndpoint } from './endpoint.ts'
 import { decodeBundleAge, decodeHopCount, decodePreviousNode } from './extension.ts'
 import { BLOCK_FLAGS, BUNDLE_FLAGS, hasFlag } from './flags.ts'
 import type { PrimaryBlock } from './primary.ts'
@@ -31,6 +31,13 @@ export interface SecurityFindings {
   readonly mayCoverPrimary: boolean
 }
 
+/** What the checks of a bundle came upon. */
+export interface BundleFindings {
+  readonly security: SecurityFindings
+  /** Of the Previous Node block, where it is not encrypted. */
+  readonly previousNode: EndpointId | undefined
+}
+
 /**
  * Checks what no single block shows and every node must be able to rely on: flags, numbers, order and blocks that belong
  * together. What else RFC 9171 forbids is {@link checkPolicy}'s.
@@ -39,15 +46,14 @@ export interface SecurityFindings {
  *   BUNDLES_PAYLOAD_MISSING, BUNDLES_PAYLOAD_TWICE, BUNDLES_PAYLOAD_NUMBER, BUNDLES_FRAGMENT_FIELDS,
  *   BUNDLES_SECURITY_TARGET, BUNDLES_SECURITY_PRIMARY, and the code of each extension block
  */
-export function checkRules({ primary, blocks }: Bundle): SecurityFindings {
+export function checkRules({ primary, blocks }: Bundle): BundleFindings {
   checkFlags(primary, blocks)
   checkPayload(blocks)
   checkNumbers(blocks)
   if (hasFlag(primary.flags, BUNDLE_FLAGS.isFragment) !== (primary.fragment !== undefined))
     throw BUNDLES_ERRORS.create('BUNDLES_FRAGMENT_FIELDS')
   const security = findSecurity(blocks)
-  checkExtensions(blocks, security.encrypted)
-  return security
+  return { security, previousNode: checkExtensions(blocks, security.encrypted) }
 }
 
 function checkFlags({ source, flags }: PrimaryBlock, blocks: readonly CanonicalBlock[]): void {
@@ -72,12 +78,26 @@ function checkPayload(blocks: readonly CanonicalBlock[]): void {
 
 function checkNumbers(blocks: readonly CanonicalBlock[]): void {
   if (blocks.length === 1) return
-  const numbers = new Set(blocks.map(({ number }) => number))
-  if (numbers.has(0)) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK_NUMBER_RESERVED')
-  if (numbers.size !== blocks.length) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK_NUMBER')
-  for (const single of SINGLE_TYPES) {
-    if (blocks.filter(({ type }) => type === single).length > 1) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK_TWICE')
+  const numbers = new Set<number>()
+  const singles = new Set<number>()
+  for (const { number, type } of blocks) {
+    if (number === 0) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK_NUMBER_RESERVED')
+    if (numbers.has(number)) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK_NUMBER')
+    if (singles.has(type)) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK_TWICE')
+    numbers.add(number)
+    if (SINGLE_TYPES.includes(type)) singles.add(type)
   }
+}
+
+const NOTHING_SECURED: SecurityFindings = {
+  integrity: [],
+  confidentiality: [],
+  encrypted: new Set(),
+  mayCoverPrimary: false,
+}
+
+function isSecurity({ type }: CanonicalBlock): boolean {
+  return type === BLOCK_TYPES.integrity || type === BLOCK_TYPES.confidentiality
 }
 
 /**
@@ -85,6 +105,7 @@ function checkNumbers(blocks: readonly CanonicalBlock[]): void {
  * @throws BUNDLES_SECURITY_BLOCK, BUNDLES_SECURITY_TARGET, BUNDLES_SECURITY_PRIMARY
  */
 export function findSecurity(blocks: readonly CanonicalBlock[]): SecurityFindings {
+  if (!blocks.some(isSecurity)) return NOTHING_SECURED
   const numbers = new Set([0, ...blocks.map(({ number }) => number)])
   const read = (block: CanonicalBlock): ReadSecurityBlock => {
     const security = decodeSecurityBlock(block.data)
@@ -101,11 +122,13 @@ export function findSecurity(blocks: readonly CanonicalBlock[]): SecurityFinding
   return { integrity, confidentiality, encrypted, mayCoverPrimary }
 }
 
-function checkExtensions(blocks: readonly CanonicalBlock[], encrypted: ReadonlySet<number>): void {
+function checkExtensions(blocks: readonly CanonicalBlock[], encrypted: ReadonlySet<number>): EndpointId | undefined {
+  let previousNode: EndpointId | undefined
   for (const { type, number, data } of blocks) {
     if (encrypted.has(number)) continue
-    if (type === BLOCK_TYPES.previousNode) decodePreviousNode(data)
+    if (type === BLOCK_TYPES.previousNode) previousNode = decodePreviousNode(data)
     if (type === BLOCK_TYPES.bundleAge) decodeBundleAge(data)
     if (type === BLOCK_TYPES.hopCount) decodeHopCount(data)
   }
+  return previousNode
 }

@@ -146,6 +146,7 @@ const endpoint = fc.oneof(
   fc
     .tuple(fc.maxSafeNat(), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }))
     .map(([node, service]) => `ipn:${node}.${service}`),
+  fc.tuple(fc.nat(), fc.nat(), fc.nat()).map((numbers) => `ipn:${numbers.join('.')}`),
 )
 const crc = fc.constantFrom<CrcType>(0, 1, 2)
 const data = fc.uint8Array({ maxLength: 80 }).map((bytes) => new Uint8Array(bytes))
@@ -210,4 +211,31 @@ t.test('changed bytes decode to the same bytes or fail with a code', async (t) =
     { numRuns: 2000, seed: 9171 },
   )
   t.ok(kept > 200 && refused > 200, `kept ${kept}, refused ${refused}`)
+})
+
+t.test('vectors with some bytes changed decode to the same bytes or fail with a code', async (t) => {
+  const vectors: Uint8Array[] = accepted.map(({ hex }: { hex: string }) => fromHex(hex))
+  t.ok(vectors.length >= 3)
+  let kept = 0
+  const change = fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }))
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...vectors),
+      fc.array(change, { maxLength: 2 }),
+      fc.boolean(),
+      (vector, changes, relaxed) => {
+        const bytes = Uint8Array.from(vector)
+        for (const [at, byte] of changes) bytes[at % bytes.length] = byte
+        try {
+          const same = toHex(encodeBundle(decodeBundle(bytes, { relaxed }), { relaxed })) === toHex(bytes)
+          kept += 1
+          return same
+        } catch (error) {
+          return BUNDLES_ERRORS.matches(error)
+        }
+      },
+    ),
+    { numRuns: 2000, seed: 9171 },
+  )
+  t.ok(kept > 100, `kept ${kept}`)
 })

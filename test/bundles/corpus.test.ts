@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import fc from 'fast-check'
 import t from 'tap'
 import { BUNDLES_ERRORS, decodeBundle, encodeBundle, isNullEndpoint } from '../../bundles/index.ts'
 import { fromHex, toHex } from '../../core/index.ts'
@@ -58,6 +59,21 @@ if (existsSync(CORPUS)) {
     t.equal(refusal({ hex: dated }, false), 'BUNDLES_PRIMARY_UNPROTECTED')
     t.equal(refusal({ hex: dated }, true), undefined)
     t.ok(isNullEndpoint(decodeBundle(fromHex(dated), { relaxed: true }).primary.reportTo))
+  })
+
+  t.test('bundles with a byte changed come back as the same bytes, or are refused with a code', async (t) => {
+    const outcomes = { kept: 0, refused: 0 }
+    const short = corpus.filter(({ hex }) => hex.length < 1200).map(({ hex }) => fromHex(hex))
+    const [bundle, at, byte] = [fc.constantFrom(...short), fc.nat(), fc.integer({ min: 0, max: 255 })]
+    fc.assert(
+      fc.property(bundle, at, byte, (bytes, place, value) => {
+        const code = refusal({ hex: toHex(bytes.with(place % bytes.length, value)) }, true)
+        outcomes[code === undefined ? 'kept' : 'refused'] += 1
+        return code === undefined || code.startsWith('BUNDLES_')
+      }),
+      { numRuns: 3000, seed: 100 },
+    )
+    t.ok(outcomes.kept > 300 && outcomes.refused > 300, JSON.stringify(outcomes))
   })
 
   t.test('every bundle cut short anywhere is refused with a code', async (t) => {
