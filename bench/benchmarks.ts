@@ -7,6 +7,7 @@ import { ledgerBenchmark } from './ledger.ts'
 import { linksBenchmark } from './link.ts'
 import { recordsBenchmark } from './records.ts'
 import { stormBenchmark } from './storm.ts'
+import { tcpclBenchmark } from './tcpcl.ts'
 
 /** Every benchmark, in the order in which they run. */
 export const BENCHMARKS: readonly Benchmark[] = [
@@ -17,5 +18,6 @@ export const BENCHMARKS: readonly Benchmark[] = [
   linksBenchmark,
   crlBenchmark,
   enrollBenchmark,
+  tcpclBenchmark,
   agentBenchmark,
 ]

@@ -1,6 +1,10 @@
 /** Major types of the items written here, in place (RFC 8949 §3.1). */
 const UINT = 0 << 5
 const BYTES = 2 << 5
+const TEXT = 3 << 5
+const ARRAY = 4 << 5
+
+const UTF8 = new TextEncoder()
 
 /**
  * Writes deterministic CBOR (RFC 8949 §4.2.1) item by item into memory of its own: the twin of `CborReader`, for formats
@@ -37,6 +41,25 @@ export class CborWriter {
   bytes(value: Uint8Array): this {
     this.#head(BYTES, value.length)
     return this.encoded(value)
+  }
+
+  /** The head of a byte string of `length` bytes, whose content is written otherwise. */
+  bytesHead(length: number): this {
+    this.#head(BYTES, length)
+    return this
+  }
+
+  /** Well-formed text. */
+  text(value: string): this {
+    const bytes = UTF8.encode(value)
+    this.#head(TEXT, bytes.length)
+    return this.encoded(bytes)
+  }
+
+  /** The head of an array of `length` items, which are written next. */
+  array(length: number): this {
+    this.#head(ARRAY, length)
+    return this
   }
 
   #head(major: number, argument: number): void {

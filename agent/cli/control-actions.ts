@@ -10,6 +10,7 @@ import {
   type TrustStatus,
 } from '../control/index.ts'
 import type { ExitCode } from './actions.ts'
+import { bundleRows } from './bundle-text.ts'
 import type { CommandContext } from './context.ts'
 import { resolveTime, type TimeArgument } from './parse.ts'
 import { recordLine, recordText, recordTitles } from './record-text.ts'
@@ -149,6 +150,7 @@ function statusText(status: StatusResult): string {
       `${records.held} held (${records.bytes} bytes), ${records.received} received, ${records.expired} expired`,
     ],
     ...countsRow('refused', records.refused),
+    ...bundleRows(status.bundles),
     ['ledger', `${ledger.headSeq} blocks of this node (${status.append}), ${ledger.origins} chains`],
     ...countsRow('ingest', ingest.counters),
     ...ingest.inputs.map((input): [string, string] => ['input', inputText(input)]),

@@ -31,7 +31,7 @@ function isSystemError(error: unknown): boolean {
 
 function exitCodeOf(error: GapmeshError): ExitCode {
   // What was typed or written into the configuration is not what gapmesh takes.
-  if (/^AGENT_(?:CONFIG_|CONTROL_PARAMETER$|METRICS_ADDRESS$)/.test(error.code)) return 2
+  if (/^AGENT_(?:CONFIG_|CONTROL_PARAMETER$|METRICS_ADDRESS$|BUNDLE_OPTIONS$)/.test(error.code)) return 2
   return isRefusal(error) ? 3 : 1
 }
 
