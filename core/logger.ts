@@ -1,4 +1,5 @@
-import { type DestinationStream, pino } from 'pino'
+import { type DestinationStream, pino, stdSerializers, stdTimeFunctions } from 'pino'
+import { GapmeshError } from './errors.ts'
 
 /** Severity names, most to least severe. `silent` writes nothing. */
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -25,10 +26,31 @@ export interface LoggerOptions {
   destination?: DestinationStream
 }
 
-/** A JSON-lines logger over pino, to standard error unless told otherwise. */
+/** A JSON-lines logger over pino, to standard error unless told otherwise. Times are ISO 8601 in UTC, levels names. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const destination = options.destination ?? pino.destination({ dest: 2, sync: true })
-  return pino({ level: options.level ?? 'info', base: null }, destination)
+  return pino(
+    {
+      level: options.level ?? 'info',
+      base: null,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+      serializers: { err: errorFacts },
+    },
+    destination,
+  )
+}
+
+/** What was foreseen is told by code, message and what lies beneath; a defect with its stack. */
+function errorFacts(error: unknown): unknown {
+  if (!(error instanceof GapmeshError)) return error instanceof Error ? stdSerializers.err(error) : error
+  const { code, message, metadata, cause } = error
+  return {
+    code,
+    message,
+    ...(Object.keys(metadata).length > 0 && { metadata }),
+    ...(cause instanceof Error && { cause: cause instanceof GapmeshError ? errorFacts(cause) : cause.message }),
+  }
 }
 
 /** A logger that writes nothing. */

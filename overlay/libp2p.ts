@@ -15,6 +15,7 @@ import { type MulticastDNSComponents, mdns } from '@libp2p/mdns'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
+import type { Clock } from '../core/index.ts'
 import { isRelayed } from './addresses.ts'
 import type { QuicLink } from './admission.ts'
 import { loadDht, mdnsServiceTag } from './discovery/index.ts'
@@ -40,6 +41,7 @@ export type OverlayServices = {
 }
 
 export interface HostDependencies {
+  readonly clock: Clock
   readonly encrypter: ConnectionEncrypter
   /** Only of a node whose options turn QUIC on. */
   readonly quic: QuicLink | undefined
@@ -80,7 +82,7 @@ export async function createHost(
     transports: [
       tcp(),
       ...(quic === undefined ? [] : [await quic.transport()]),
-      ...(options.relay ? [await loadRelayTransport()] : []),
+      ...(options.relay ? [await loadRelayTransport(dependencies)] : []),
     ],
     connectionEncrypters: [() => dependencies.encrypter],
     streamMuxers: [yamux({ enableKeepAlive: false, streamOptions: { maxStreamWindowSize: MAX_STREAM_WINDOW_BYTES } })],
@@ -109,18 +111,18 @@ export async function createHost(
       ping: ping(),
       gossip: dependencies.router as unknown as (components: unknown) => GossipRouter,
       ...(options.mdns ? { lan: lanDiscovery(options.mesh) } : {}),
-      ...((await optionalServices(options)) as object),
+      ...((await optionalServices(options, dependencies)) as object),
     },
   })
 }
 
 /** Loads what is turned on; a node that has it off does not pay for it. */
-async function optionalServices(options: ResolvedOptions) {
+async function optionalServices(options: ResolvedOptions, dependencies: Pick<HostDependencies, 'clock'>) {
   const { mesh, dht, relay, relayServer, maxPeers } = options
   return {
     // Peers learn of places at relays when they are reserved, after identify.
     ...(dht || relay || relayServer ? { identifyPush: identifyPush() } : {}),
-    ...(dht ? { dht: await loadDht({ mesh, serve: options.listen.length > 0 || relay }) } : {}),
+    ...(dht ? { dht: await loadDht({ mesh, serve: options.listen.length > 0 || relay }, dependencies) } : {}),
     ...(relayServer ? { relayServer: await loadRelayServer({ maxReservations: maxPeers }) } : {}),
     ...(relay ? { directUpgrade: await loadDirectUpgrade() } : {}),
   }

@@ -114,6 +114,9 @@ export const REFUSAL_LINGER_MS = 1000
 /** Peers and addresses remembered for dialling; failing ones make room for new ones. Configured ones always fit. */
 export const MAX_DIAL_TARGETS = 1024
 
+/** Dials of hearsay that fail before whatever libp2p has noted of peers that are not connected is forgotten. */
+export const MAX_UNREACHED = 256
+
 /** Of these, peers that multicast DNS named: anybody on the LAN can say anything there. */
 export const MAX_FOUND_TARGETS = 128
 
@@ -185,3 +188,15 @@ export const MAX_CIRCUITS = 256
 
 /** Relayed connections that one connection with a relay carries, each way. */
 export const MAX_CIRCUITS_PER_PEER = 64
+
+/** Longest bundle that peers hand to each other, in bytes; longer payloads travel as fragments. */
+export const MAX_OVERLAY_BUNDLE_BYTES = 2 * 1024 * 1024
+
+/** Longest frame of the bundle stream: a bundle and what is around it. */
+export const MAX_BUNDLE_FRAME_BYTES = MAX_OVERLAY_BUNDLE_BYTES + 16
+
+/** Bundles handed over on one stream before a new one is opened. */
+export const MAX_BUNDLES_PER_STREAM = 65_536
+
+/** Bundle streams open with one peer, each way. */
+export const MAX_BUNDLE_STREAMS_PER_PEER = 2

@@ -31,6 +31,7 @@ export async function createOverlay(options: OverlayOptions, dependencies: Overl
     mayReceive: (key) => peers.get(key)?.standing.capabilities.receive ?? true,
   })
   const host = await createHost(resolved, {
+    clock: dependencies.clock,
     encrypter: dependencies.encrypter(sink),
     quic: resolved.quic ? dependencies.quic?.(sink) : undefined,
     router: router.factory,

@@ -1,7 +1,7 @@
 import type { MultiaddrConnection } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Clock, Timer } from '../core/index.ts'
-import { relayOf } from './addresses.ts'
+import { peerKeyOf, relayOf } from './addresses.ts'
 import { OVERLAY_ERRORS } from './errors.ts'
 import { HELLO_TIMEOUT_MS, MAX_PENDING_INBOUND, MAX_PENDING_PER_ADDRESS } from './limits.ts'
 
@@ -80,10 +80,13 @@ const NETWORK_GROUPS = 4
 /** How a socket that takes both versions names an IPv4 address (RFC 4291 §2.5.5.2), as multiaddr writes it. */
 const MAPPED_IPV4 = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/
 
-/** Whom connections are counted by: a relay, an IPv4 address, or the 64 bits of IPv6 that one subscriber has. */
+/**
+ * Whom connections are counted by: an IPv4 address, the 64 bits of IPv6 that one subscriber has, or a caller behind a relay, as
+ * the relay says. By the relay alone, one caller would keep all others out; one that invents callers has few circuits.
+ */
 function sourceOf(address: Multiaddr): string {
   const relay = relayOf(address)
-  if (relay !== undefined) return relay
+  if (relay !== undefined) return `${relay} ${peerKeyOf(address)}`
   const host = address.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')
   if (host?.name !== 'ip6' || host.value === undefined) return host?.value ?? ''
   const mapped = MAPPED_IPV4.exec(host.value)

@@ -6,11 +6,11 @@ import {
   der,
   derSequence,
   MAIN_SUITES,
-  MAX_NAME_BYTES,
   OID,
   PATH_ERRORS,
   type RawExtension,
   readDer,
+  readName,
   signatureFromX509,
   splitExtensions,
   suiteOfSignature,
@@ -106,8 +106,7 @@ function readTbs(content: Uint8Array): TbsFields {
   if (!equalBytes(version, VERSION_2)) throw malformed('version')
   const algorithm = reader.element(TAG.sequence).bytes
   const start = version.length + algorithm.length
-  const issuerName = reader.element(TAG.sequence).bytes
-  if (issuerName.length > MAX_NAME_BYTES) throw malformed('issuer name')
+  const issuerName = readName(reader)
   const times = readTimes(reader)
   const revoked = reader.nextTag === TAG.sequence ? reader.any().content : undefined
   const { content: explicit, bytes: tail } = reader.element(contextTag(0, 'constructed'))

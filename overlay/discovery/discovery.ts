@@ -1,7 +1,9 @@
 import type { Connection, PeerInfo as FoundPeer, Libp2p, PeerDiscovery } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Clock, Logger, RandomSource } from '../../core/index.ts'
-import { isDialTarget, isDirect, isRelayed, peerKeyOf, withoutPeer, withPeer } from '../addresses.ts'
+import { dialTargets, isDirect, isRelayed, peerKeyOf, withPeer } from '../addresses.ts'
+import { MAX_UNREACHED } from '../limits.ts'
 import type { Peer, PeerTable } from '../peers.ts'
 import { Dialer, type DialTarget, type Source } from './dialer.ts'
 import { isLocal } from './mdns.ts'
@@ -37,6 +39,7 @@ export class Discovery {
   readonly #options: DiscoveryOptions
   readonly #dependencies: DiscoveryDependencies
   readonly #dialer: Dialer
+  #unreachedCount = 0
   readonly #onFound = (event: CustomEvent<FoundPeer>) => this.#heard(event.detail, 'found')
   readonly #onTold = (event: CustomEvent<FoundPeer>) => this.#heard(event.detail, 'told')
 
@@ -76,17 +79,17 @@ export class Discovery {
     this.#dialer.stop()
   }
 
-  connected(peerKey: string): void {
-    this.#dialer.connected(peerKey)
+  connected({ key, nodeId }: Pick<Peer, 'key' | 'nodeId'>): void {
+    this.#dialer.connected(key, nodeId)
   }
 
   /** A node was sent away, which is connected as `peers` or not at all: forgets where it is. */
   async expelled(nodeId: string, peers: readonly Peer[]): Promise<void> {
     const { host, logger } = this.#dependencies
-    const keys = new Set<string | undefined>(peers.map(({ key }) => key))
-    this.#dialer.forget((target) => target.nodeId === nodeId || keys.has(target.peerKey))
+    const keys = new Set([...peers.map(({ key }) => key), ...this.#dialer.keysOf(nodeId)])
+    this.#dialer.forget(({ peerKey }) => peerKey !== undefined && keys.has(peerKey))
     try {
-      for (const { peerId } of peers) await host.peerStore.delete(peerId)
+      for (const key of keys) await host.peerStore.delete(peerIdFromString(key))
     } catch (error) {
       logger.debug({ peer: nodeId, err: error }, 'the addresses of a peer could not be forgotten')
     }
@@ -100,16 +103,20 @@ export class Discovery {
       const addresses = [last.remoteAddr.toString()]
       this.#dialer.add({ ...known, addresses, source: 'met' }, this.#options.redial.baseMs)
     } else {
-      void this.#redialLater(peer)
+      void this.#redialLater(peer, last)
     }
   }
 
-  async #redialLater(peer: Peer): Promise<void> {
+  async #redialLater(peer: Peer, last: Connection): Promise<void> {
     const { host, logger } = this.#dependencies
     try {
       const { addresses } = await host.peerStore.get(peer.peerId)
-      if (addresses.length === 0) return
-      const known = addresses.map((address) => address.multiaddr.toString())
+      // The peer has named them itself.
+      const known = this.#worthDialling(
+        addresses.map(({ multiaddr }) => multiaddr),
+        last,
+      )
+      if (known.length === 0) return
       const delayMs = INBOUND_PATIENCE * this.#options.redial.baseMs
       this.#dialer.add({ peerKey: peer.key, nodeId: peer.nodeId, addresses: known, source: 'met' }, delayMs)
     } catch (error) {
@@ -122,13 +129,15 @@ export class Discovery {
     const { host, peers } = this.#dependencies
     const key = found.id.toString()
     if (key === host.peerId.toString() || peers.get(key) !== undefined) return
-    // Every machine has the same loopback addresses; at a relay many have the same address, but for the PeerId.
-    const own = new Set(host.getMultiaddrs().filter(isDirect).map(withoutPeer))
-    const addresses = found.multiaddrs
-      .filter(source === 'found' ? isLocal : isDialTarget)
-      .filter((address) => !own.has(withoutPeer(address)))
-      .map(String)
+    const addresses = this.#worthDialling(source === 'found' ? found.multiaddrs.filter(isLocal) : found.multiaddrs)
     if (addresses.length > 0) this.#dialer.add({ peerKey: key, addresses, source })
+  }
+
+  #worthDialling(named: readonly Multiaddr[], last?: Connection): string[] {
+    const { host } = this.#dependencies
+    const connections = [...host.getConnections(), ...(last === undefined ? [] : [last])]
+    const remote = connections.map(({ remoteAddr }) => remoteAddr)
+    return dialTargets(named, { own: host.getMultiaddrs(), remote }).map(String)
   }
 
   /** Dials through relays only when no direct address answers: one that swallows everything takes all the time there is. */
@@ -146,7 +155,30 @@ export class Discovery {
     // A dial to the same peer waits for this one, so an address that swallows everything must not hold it up for long.
     const giveUp = new AbortController()
     const timer = this.#dependencies.clock.setTimer(HEARSAY_DIAL_MS[source], () => giveUp.abort())
-    return this.#connect(addresses, { priority, signal: giveUp.signal }).finally(() => timer.cancel())
+    return this.#connect(addresses, { priority, signal: giveUp.signal })
+      .catch(async (error) => {
+        await this.#unreached()
+        throw error
+      })
+      .finally(() => timer.cancel())
+  }
+
+  /**
+   * libp2p notes every dial that fails, and every relay that an address names, and keeps that for ever: now and then it forgets
+   * whoever is not connected. Whom to dial again is for the dialler to know.
+   */
+  async #unreached(): Promise<void> {
+    this.#unreachedCount += 1
+    if (this.#unreachedCount < MAX_UNREACHED) return
+    this.#unreachedCount = 0
+    const { host, logger } = this.#dependencies
+    try {
+      for (const { id } of await host.peerStore.all()) {
+        if (host.getConnections(id).length === 0) await host.peerStore.delete(id)
+      }
+    } catch (error) {
+      logger.debug({ err: error }, 'peers that were not reached could not be forgotten')
+    }
   }
 
   async #connect(addresses: Multiaddr[], options: { priority: number; signal?: AbortSignal }): Promise<string> {

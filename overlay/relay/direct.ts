@@ -1,7 +1,7 @@
 import type { DCUtRServiceComponents } from '@libp2p/dcutr'
 import type { Connection } from '@libp2p/interface'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { isDialTarget, isDirect, isRelayed, peerKeyOf, withoutPeer, withPeer } from '../addresses.ts'
+import { dialTargets, isDirect, isRelayed, peerKeyOf, withPeer } from '../addresses.ts'
 import { MAX_TOLD_ADDRESSES } from '../limits.ts'
 
 /** What the library's service has beyond its interface. */
@@ -63,12 +63,12 @@ class DirectDialler {
     }
   }
 
-  /** Direct addresses that are not this node's own: every machine has the same loopback ones. */
+  /** Direct addresses that lead to another node. */
   dialable(addresses: readonly Multiaddr[]): Multiaddr[] {
-    const { addressManager, transportManager } = this.#components
-    const own = new Set(addressManager.getAddresses().map(withoutPeer))
-    return addresses
-      .filter((address) => isDialTarget(address) && isDirect(address) && !own.has(withoutPeer(address)))
+    const { addressManager, transportManager, connectionManager } = this.#components
+    const remote = connectionManager.getConnections().map(({ remoteAddr }) => remoteAddr)
+    return dialTargets(addresses, { own: addressManager.getAddresses(), remote })
+      .filter((address) => isDirect(address))
       .filter((address) => transportManager.dialTransportForMultiaddr(address) !== undefined)
       .slice(0, MAX_TOLD_ADDRESSES)
   }

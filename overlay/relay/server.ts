@@ -11,6 +11,7 @@ type Components = CircuitRelayServerComponents & { readonly events: TypedEventTa
 
 /** What the library's server has beyond its interface: `onHop` takes a request, `stopHop` opens the far half of a circuit. */
 type RelayServer = CircuitRelayService & {
+  readonly reservationStore: { reserve(client: PeerId, ...others: unknown[]): unknown }
   onHop(this: RelayServer, stream: Stream, connection: Connection): Promise<void>
   stopHop(request: object, options: AbortOptions): Promise<Stream | undefined>
 }
@@ -21,12 +22,14 @@ const RESERVATION_MS = 3_600_000
 /** Makes the relay. Who may use it is asked of libp2p's gates; how much passes through it is not limited, only how fast. */
 export async function loadRelayServer(options: {
   readonly maxReservations: number
+  /** What a client is told of how long its place lasts, in milliseconds. Default an hour. */
+  readonly reservationMs?: number
 }): Promise<(components: Components) => CircuitRelayService> {
   const { circuitRelayServer } = await import('@libp2p/circuit-relay-v2')
   const init: CircuitRelayServerInit = {
     reservations: {
       maxReservations: options.maxReservations,
-      reservationTtl: RESERVATION_MS,
+      reservationTtl: options.reservationMs ?? RESERVATION_MS,
       applyDefaultLimit: false,
     },
     maxInboundHopStreams: MAX_CIRCUITS_PER_PEER,
@@ -35,7 +38,7 @@ export async function loadRelayServer(options: {
   return (components) => {
     const server = circuitRelayServer(init)(components) as RelayServer
     components.events.addEventListener('peer:disconnect', ({ detail }) => release(server, detail))
-    return bounded(server)
+    return bounded(lasting(server))
   }
 }
 
@@ -44,10 +47,11 @@ function bounded(server: RelayServer): RelayServer {
   const { onHop } = Object.getPrototypeOf(server) as RelayServer
   let circuits = 0
   server.onHop = async (near, connection) => {
+    let far: Stream | undefined
     const stopHop: RelayServer['stopHop'] = async (request, options) => {
       if (circuits >= MAX_CIRCUITS) return undefined
       circuits += 1
-      const far = await server.stopHop(request, options).catch(() => undefined)
+      far = await server.stopHop(request, options).catch(() => undefined)
       if (far?.status !== 'open') circuits -= 1
       else {
         far.addEventListener('close', () => {
@@ -57,18 +61,31 @@ function bounded(server: RelayServer): RelayServer {
       }
       return far
     }
-    await onHop.call(Object.create(server, { stopHop: { value: stopHop } }), near, connection)
-    hold(server, connection.remotePeer)
+    try {
+      await onHop.call(Object.create(server, { stopHop: { value: stopHop } }), near, connection)
+    } finally {
+      // The library leaves a far half open that it could not join, and whoever hangs up early would fill the relay.
+      if (near.status === 'reset' || near.status === 'aborted') far?.abort(new Error('the caller is gone'))
+    }
   }
   return server
 }
 
-/** Keeps a place for good: the library's own timer ends it, with all its circuits, when it is renewed a second time. */
-function hold(server: RelayServer, client: PeerId): void {
-  const signal = server.reservations.get(client)?.signal
-  if (signal === undefined) return
-  signal.clear()
-  signal.reset = () => {}
+/**
+ * Keeps places for good: the library's own timer ends one, with all its circuits, when it is renewed a second time, and that of
+ * a client which hung up during its request ends the place that it gets later.
+ */
+function lasting(server: RelayServer): RelayServer {
+  const store = server.reservationStore
+  const reserve = store.reserve.bind(store)
+  store.reserve = (client, ...others) => {
+    const outcome = reserve(client, ...others)
+    const signal = server.reservations.get(client)?.signal
+    signal?.clear()
+    if (signal !== undefined) signal.reset = () => {}
+    return outcome
+  }
+  return server
 }
 
 /** Frees the place of a client that has gone. */

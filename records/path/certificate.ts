@@ -128,8 +128,12 @@ function readValidity(reader: DerReader): Pick<TbsFields, 'validity' | 'notBefor
   return { validity: bytes, notBeforeMs, notAfterMs }
 }
 
-/** A Name is compared as bytes, never shown or matched by its text; so only its form is checked. */
-function readName(reader: DerReader): Uint8Array {
+/**
+ * DER of the Name that comes next in `reader`. It is compared as bytes, never shown or matched by its text; so only its
+ * form is checked.
+ * @throws RECORDS_CERT_NAME, RECORDS_DER_*
+ */
+export function readName(reader: DerReader): Uint8Array {
   const { content, bytes } = reader.element(TAG.sequence)
   if (bytes.length > MAX_NAME_BYTES || content.length === 0) throw PATH_ERRORS.create('RECORDS_CERT_NAME')
   const inner = new DerReader(content)

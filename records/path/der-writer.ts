@@ -70,10 +70,15 @@ export function derText(tag: number, text: string): Uint8Array {
   return der(tag, utf8(text))
 }
 
-/** UTCTime to 2049, GeneralizedTime from 2050 (RFC 5280 §4.1.2.5); fractions of a second are cut. */
+/**
+ * UTCTime to 2049, GeneralizedTime from 2050 (RFC 5280 §4.1.2.5); fractions of a second are cut.
+ * @throws {TypeError} for a time before 1950 or after 9999
+ */
 export function derTime(timeMs: number): Uint8Array {
   const date = new Date(timeMs)
+  const year = date.getUTCFullYear()
+  if (!(year >= 1950 && year <= 9999)) throw new TypeError('a time is outside of what DER can say')
   const digits = `${date.toISOString().slice(0, 19).replace(/[-:T]/g, '')}Z`
-  if (date.getUTCFullYear() >= 2050) return derText(TAG.generalizedTime, digits)
+  if (year >= 2050) return derText(TAG.generalizedTime, digits)
   return derText(TAG.utcTime, digits.slice(2))
 }

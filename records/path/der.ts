@@ -28,6 +28,9 @@ export const TAG = {
   set: 0x31,
 } as const
 
+const PRINTABLE_ASCII = /^[\x20-\x7e]*$/
+const PRINTABLE_STRING = /^[A-Za-z0-9 '()+,./:=?-]*$/
+
 /** Tag byte of `[number]`: primitive for implicit strings, constructed for explicit and for implicit sequences. */
 export function contextTag(number: number, form: 'primitive' | 'constructed'): number {
   return (form === 'constructed' ? 0xa0 : 0x80) | number
@@ -186,7 +189,8 @@ export class DerReader {
   }
 
   /**
-   * Text of a character string with `tag`: UTF-8 for UTF8String, else printable ASCII.
+   * Text of a character string with `tag`: UTF-8 for UTF8String, what X.680 §41.4 lists for PrintableString, else
+   * printable ASCII.
    * @throws RECORDS_DER_STRING
    */
   text(tag: number, maxCharacters: number): string {
@@ -194,8 +198,8 @@ export class DerReader {
     const text = Buffer.from(content.buffer, content.byteOffset, content.length).toString(
       tag === TAG.utf8String ? 'utf8' : 'latin1',
     )
-    const sound =
-      tag === TAG.utf8String ? equalBytes(new TextEncoder().encode(text), content) : /^[\x20-\x7e]*$/.test(text)
+    const characters = tag === TAG.printableString ? PRINTABLE_STRING : PRINTABLE_ASCII
+    const sound = tag === TAG.utf8String ? equalBytes(new TextEncoder().encode(text), content) : characters.test(text)
     if (!sound || text.length === 0 || text.length > maxCharacters) throw PATH_ERRORS.create('RECORDS_DER_STRING')
     return text
   }

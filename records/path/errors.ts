@@ -46,6 +46,7 @@ export const PATH_ERRORS = defineErrors('records', {
 
   RECORDS_PATH_TOO_SHORT: { message: 'the path holds no certificate below the root', action: 'reject' },
   RECORDS_PATH_TOO_LONG: { message: 'the path holds too many certificates', action: 'reject' },
+  RECORDS_PATH_REPEATED: { message: 'the path holds a certificate twice', action: 'reject' },
   RECORDS_PATH_ROOT: {
     message: 'the path does not end in the root of this mesh',
     hint: 'Compare the root fingerprints of both sides with: gapmesh status',

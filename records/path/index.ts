@@ -15,7 +15,7 @@ export {
   suiteOfSignature,
   suiteOfSpki,
 } from './algorithms.ts'
-export { parseCertificate, parseChain } from './certificate.ts'
+export { parseCertificate, parseChain, readName } from './certificate.ts'
 export { checkSetOrder, contextTag, type DerElement, DerReader, readDer, TAG } from './der.ts'
 export {
   der,
@@ -39,7 +39,7 @@ export {
   signedKeyMessage,
   splitExtensions,
 } from './extensions.ts'
-export { MAX_CERTIFICATE_BYTES, MAX_CHAIN_LENGTH, MAX_NAME_BYTES } from './limits.ts'
+export { MAX_CERTIFICATE_BYTES, MAX_CHAIN_LENGTH } from './limits.ts'
 export { type MemberNames, memberLabel, memberNames } from './names.ts'
 export { OID } from './oids.ts'
 export { type Issued, overlayKeyHolds, PathCache, verifyIssued } from './signatures.ts'

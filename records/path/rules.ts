@@ -1,4 +1,4 @@
-import { equalBytes } from '../../core/index.ts'
+import { equalBytes, toHex } from '../../core/index.ts'
 import { PATH_ERRORS } from './errors.ts'
 import { MAX_CHAIN_LENGTH } from './limits.ts'
 import { isWithinDns, isWithinUri, memberLabel } from './names.ts'
@@ -21,7 +21,7 @@ export interface Path {
 
 /**
  * The path from `chain`, with `root` added where it was left out, if it ends in the pinned root.
- * @throws RECORDS_PATH_TOO_LONG, RECORDS_PATH_ROOT, RECORDS_PATH_TOO_SHORT
+ * @throws RECORDS_PATH_TOO_LONG, RECORDS_PATH_ROOT, RECORDS_PATH_TOO_SHORT, RECORDS_PATH_REPEATED
  */
 export function anchoredPath(
   given: { chain: readonly Certificate[]; root?: Certificate | undefined },
@@ -35,6 +35,9 @@ export function anchoredPath(
   if (chain.length > MAX_CHAIN_LENGTH) throw PATH_ERRORS.create('RECORDS_PATH_TOO_LONG')
   if (leaf === undefined || root === undefined || !isRoot(root)) throw PATH_ERRORS.create('RECORDS_PATH_ROOT')
   if (chain.length < 2) throw PATH_ERRORS.create('RECORDS_PATH_TOO_SHORT')
+  // A path that is told in two ways would be kept and remembered in two ways.
+  const different = new Set(chain.map(({ fingerprint }) => toHex(fingerprint)))
+  if (different.size < chain.length) throw PATH_ERRORS.create('RECORDS_PATH_REPEATED')
   return { leaf, root, rootHeld: given.root !== undefined, chain }
 }
 
@@ -69,13 +72,18 @@ const REQUIRED_KEY_PURPOSES: Readonly<Record<PathPolicy['purpose'], readonly str
   'ca-server': [OID.serverAuth],
 }
 
+/** What an ML-DSA key may be used for (RFC 9881 §5). */
+const SIGNING_USAGES: readonly string[] = ['digitalSignature', 'nonRepudiation', 'keyCertSign', 'cRLSign']
+/** What a leaf may not (X.509-SVID §4.3). */
+const CA_USAGES: readonly string[] = ['keyCertSign', 'cRLSign']
+
 /** @throws RECORDS_PATH_LEAF_IS_CA, RECORDS_PATH_KEY_USAGE, RECORDS_PATH_EXTENDED_KEY_USAGE */
 export function checkUsage(path: Path, purpose: PathPolicy['purpose']): void {
   const { leaf } = path
   if (leaf.basicConstraints?.ca === true) throw PATH_ERRORS.create('RECORDS_PATH_LEAF_IS_CA')
-  if (!leaf.keyUsage?.has('digitalSignature') || leaf.keyUsage.has('keyCertSign')) {
-    throw PATH_ERRORS.create('RECORDS_PATH_KEY_USAGE')
-  }
+  const signsOnly = path.chain.every(({ keyUsage = [] }) => [...keyUsage].every((use) => SIGNING_USAGES.includes(use)))
+  const leafSigns = leaf.keyUsage?.has('digitalSignature') && !CA_USAGES.some((use) => leaf.keyUsage?.has(use))
+  if (!signsOnly || !leafSigns) throw PATH_ERRORS.create('RECORDS_PATH_KEY_USAGE')
   // A CA with an extended key usage limits what is below it, as other implementations have it.
   for (const certificate of path.chain) {
     const allowed = certificate.extendedKeyUsage ?? (certificate === leaf ? [] : REQUIRED_KEY_PURPOSES[purpose])

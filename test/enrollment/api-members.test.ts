@@ -279,7 +279,7 @@ t.test('an operator instructs the CA', async (t) => {
     code: 'ENROLLMENT_REFUSED',
     metadata: { status: 400 },
   })
-  t.same(await approveRootChange(caller, dependencies), { approvedBy: ['alice'], needed: 0 })
+  t.same(await approveRootChange(caller, dependencies), { approvedBy: ['alice'], needed: 2 })
   const by: string[] = []
   for await (const { actor } of ca.audit()) if (actor.kind === 'operator') by.push(actor.name)
   t.ok(by.length >= 7 && by.every((name) => name === 'alice'), 'all of it in the audit, with her name')

@@ -1,11 +1,13 @@
+import { spawnSync } from 'node:child_process'
 import fc from 'fast-check'
 import t from 'tap'
 import { createNativeProvider } from '../../crypto/index.ts'
-import { buildCsr, ENROLLMENT_ERRORS, parseCsr, verifyCsr } from '../../enrollment/index.ts'
+import { buildCsr, type Csr, ENROLLMENT_ERRORS, parseCsr, verifyCsr } from '../../enrollment/index.ts'
 import { MAX_CSR_BYTES } from '../../enrollment/limits.ts'
 import { derOid, OID } from '../../records/path/index.ts'
 import { makeCsr, makeRequestKeys } from '../helpers/ca.ts'
 import { at, type DerNode, encodeTree, leaf, parseTree } from '../helpers/der-tree.ts'
+import { everyByte } from '../helpers/every-byte.ts'
 
 const provider = createNativeProvider()
 const { keys, csr: der } = await makeCsr(provider)
@@ -162,4 +164,36 @@ t.test('mutated requests never verify and never fail otherwise than by a catalog
     { numRuns: 600 },
   )
   t.ok(parsed > 20, `${parsed} got as far as their signatures`)
+})
+
+t.test('no byte of a request is without meaning', (t) => {
+  const signed = ({ info, signature }: Csr) => Buffer.concat([info, signature])
+  const original = signed(parseCsr(der))
+  const { read, refused } = everyByte(der, parseCsr, {
+    refuses: ENROLLMENT_ERRORS.matches,
+    means: (csr) => !signed(csr).equals(original),
+  })
+  t.ok(read > der.length && refused > der.length, `${read} read, ${refused} refused`)
+  t.end()
+})
+
+const openssl = spawnSync('openssl', ['version']).status === 0
+
+t.test('openssl reads the same', { skip: openssl ? false : 'there is no openssl on this machine' }, (t) => {
+  const run = (...args: string[]) => spawnSync('openssl', args, { input: der, encoding: 'utf8' }).stdout
+  const text = run('req', '-inform', 'DER', '-noout', '-text')
+  t.match(text, 'Version: 1 (0x0)')
+  t.match(text, /Subject: *\n/)
+  const attributes = attributesOf(parseTree(der)).map((one) => encodeTree(at(one, 0)).toString('hex'))
+  const listed = [...text.matchAll(/^ +([0-9.]+) *:unable to print attribute$/gm)].map(([, oid]) => oid ?? '')
+  t.same(
+    listed.map((oid) => Buffer.from(derOid(oid)).toString('hex')),
+    attributes,
+  )
+  const identity = Buffer.from(keys.identityKey.publicKey.spki)
+  const [, offset] = new RegExp(`^ *([0-9]+):d=2 +hl=4 l=${identity.length - 4} cons`, 'm').exec(
+    run('asn1parse', '-inform', 'DER'),
+  )!
+  t.ok(identity.equals(der.subarray(Number(offset), Number(offset) + identity.length)), 'the identity key')
+  t.end()
 })

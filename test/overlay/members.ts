@@ -98,14 +98,20 @@ export async function startMember(
 export async function startAdmittedHost<Services extends Record<string, unknown>>(
   test: Scene,
   mesh: TestMesh,
-  setup: { readonly nodeId: string; readonly services: Libp2pOptions<Services>['services'] },
+  setup: {
+    readonly nodeId: string
+    readonly services: Libp2pOptions<Services>['services']
+    /** Default: TCP on a free loopback port. */
+    readonly transports?: Libp2pOptions['transports']
+    readonly listen?: string[]
+  },
 ): Promise<Libp2p<Services>> {
   const sink: AdmissionSink = { onAdmitted: () => {}, onRefusal: () => {} }
   const link = linkOf(mesh, setup.nodeId, { revoked: new Revoked(), sink })
   const host = await createLibp2p({
     privateKey: privateKeyFromRaw(mesh.node(setup.nodeId).overlayRawKey),
-    addresses: { listen: [TCP] },
-    transports: [tcp()],
+    addresses: { listen: setup.listen ?? [TCP] },
+    transports: setup.transports ?? [tcp()],
     connectionEncrypters: [() => link],
     streamMuxers: [yamux()],
     services: { identify: identify(), ping: ping(), ...setup.services },

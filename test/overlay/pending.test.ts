@@ -67,16 +67,19 @@ t.test('IPv4 addresses on a socket that takes both versions are told apart', asy
   t.ok(open('/ip6/::1').taken)
 })
 
-t.test('connections through a relay are counted by the relay, not by its address', async (t) => {
+t.test('connections through a relay are counted by the relay and the caller that it names', async (t) => {
   const { open } = setUp()
-  const relays = [
+  const [one, two, three] = [
     '12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA',
     '12D3KooWSMp6GKfJjanUn3cKfutAW88bn4D9NoGGUguH8gLKcvGD',
+    '12D3KooWGzxzKZYveHXtpG6AsrUJBcWxHBFS2HsEoGTxrMLvKXtN',
   ]
-  const through = (relay = '') => open(`/ip4/192.0.2.1/tcp/4001/p2p/${relay}/p2p-circuit`)
-  for (let at = 0; at < MAX_PENDING_PER_ADDRESS; at += 1) t.ok(through(relays[0]).taken)
-  t.notOk(through(relays[0]).taken, 'one too many')
-  t.ok(through(relays[1]).taken, 'another relay behind that address')
+  const through = (relay: string | undefined, caller: string | undefined) =>
+    open(`/ip4/192.0.2.1/tcp/4001/p2p/${relay}/p2p-circuit/p2p/${caller}`)
+  for (let at = 0; at < MAX_PENDING_PER_ADDRESS; at += 1) t.ok(through(one, two).taken)
+  t.notOk(through(one, two).taken, 'one too many')
+  t.ok(through(one, three).taken, 'another caller behind the same relay: nobody keeps others out')
+  t.ok(through(three, two).taken, 'another relay behind that address')
   t.ok(open('/ip4/192.0.2.1').taken, 'who comes from that address directly')
 })
 

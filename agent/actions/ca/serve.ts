@@ -9,6 +9,7 @@ import { AGENT_ERRORS } from '../../errors.ts'
 import { aborted, systemDependencies } from '../system.ts'
 import { unlockWith } from '../unlock.ts'
 import { atDesk, openHome } from './desk.ts'
+import { endingNotes } from './endings.ts'
 import { caHandlers } from './handlers.ts'
 
 /** `gapmesh ca init`: makes the root of a new mesh. */
@@ -55,11 +56,6 @@ export const caServe: Action<CaServeOptions> = async (options, context) => {
   return 0
 }
 
-const DAY_MS = 86_400_000
-
-/** How long before the end of a root its operators are told. */
-const ROOT_WARNING_MS = 365 * DAY_MS
-
 function printStatus(status: CaSummary, context: CommandContext): void {
   const { mesh, suite, root, authorities, issued, tokens, behind } = status
   context.result(
@@ -77,9 +73,6 @@ function printStatus(status: CaSummary, context: CommandContext): void {
       ...Object.entries(tokens).map(([name, count]): [string, string] => [`tokens ${name}`, String(count)]),
     ]),
   )
-  const leftMs = root.notAfterMs - systemDependencies().clock.now()
-  if (leftMs < ROOT_WARNING_MS) {
-    context.note(`The root ends in ${Math.floor(leftMs / DAY_MS)} days: with it ends the mesh. Plan a new one.`)
-  }
+  for (const note of endingNotes(status, systemDependencies().clock.now())) context.note(note)
   if (behind) context.note('This CA runs on an old backup. Nothing is issued until: gapmesh ca restored')
 }

@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { parseCrl, type RevokedEntry } from '../../../enrollment/crl/index.ts'
+import { parseCrl, type RevocationList, type RevokedEntry } from '../../../enrollment/crl/index.ts'
 import { ENROLLMENT_ERRORS } from '../../../enrollment/errors.ts'
 import { MAX_CRL_BYTES, MAX_CRL_ENTRIES, MAX_CRL_ENTRY_EXTENSIONS } from '../../../enrollment/limits.ts'
 import { derOid, OID } from '../../../records/path/index.ts'
 import { entry, HOUR_MS, makeCa, NOW_MS, serial } from '../../helpers/crl.ts'
 import { at, type DerNode, encodeTree, leaf, parseTree } from '../../helpers/der-tree.ts'
+import { everyByte } from '../../helpers/every-byte.ts'
 
 const ca = await makeCa()
 const keyHash = new Uint8Array(32).fill(7)
@@ -113,6 +114,8 @@ t.test('the frame: what is missing, doubled, out of place or too long', async (t
       'MALFORMED',
       altered(full, (_, list) => setContent(at(list, 1, 0), Buffer.from('608648016503040313', 'hex'))),
     ],
+    ['an empty issuer', 'MALFORMED', altered(full, (tbs) => setChildren(at(tbs, TBS.issuer), []))],
+    ['an issuer that is no Name', 'MALFORMED', altered(full, (tbs) => setChildren(at(tbs, TBS.issuer), [NULL]))],
     ['no extensions', 'MALFORMED', altered(full, (tbs) => void tbs.children!.pop())],
     ['no nextUpdate', 'NEXT_UPDATE', altered(full, (tbs) => void tbs.children!.splice(TBS.nextUpdate, 1))],
     [
@@ -271,6 +274,19 @@ t.test('caps come first', async (t) => {
   t.equal(most.entries.size, MAX_CRL_ENTRIES)
   const heavy = issued(MAX_CRL_BYTES / 64, { reason: 'keyCompromise', keyHash })
   await t.rejects(ca.der({ entries: heavy }), { code }, 'fewer entries, more bytes')
+})
+
+t.test('no byte of a list is without meaning', (t) => {
+  const signed = ({ tbs, signature }: RevocationList) => Buffer.concat([tbs, signature])
+  for (const valid of [full, delta]) {
+    const original = signed(parseCrl(valid))
+    const { read, refused } = everyByte(valid, parseCrl, {
+      refuses: ENROLLMENT_ERRORS.matches,
+      means: (list) => !signed(list).equals(original),
+    })
+    t.ok(read > valid.length && refused > valid.length, `${read} read, ${refused} refused`)
+  }
+  t.end()
 })
 
 t.test('mutations are read or refused, never worse', (t) => {

@@ -2,6 +2,7 @@ import { createVerify, verify, X509Certificate } from 'node:crypto'
 import fc from 'fast-check'
 import t from 'tap'
 import {
+  type Certificate,
   derOid,
   MAX_CERTIFICATE_BYTES,
   OID,
@@ -11,6 +12,7 @@ import {
   signatureToX509,
 } from '../../../records/path/index.ts'
 import { at, type DerNode, encodeTree, leaf, parseTree } from '../../helpers/der-tree.ts'
+import { everyByte } from '../../helpers/every-byte.ts'
 import { makeTestMesh } from '../../helpers/pki.ts'
 
 const pki = await makeTestMesh({
@@ -219,6 +221,27 @@ const refusals: [what: string, code: string, change: (tree: DerNode) => void][] 
     (tree) => setValue(tree, OID.subjectAltName, '300687047f000001'),
   ],
   [
+    'an otherName that is no bundle endpoint',
+    'RECORDS_CERT_EXTENSION_VALUE',
+    (tree) => setValue(tree, OID.subjectAltName, `3012a01006082b06010505070801a0041602612f`),
+  ],
+  [
+    'a bundle endpoint that is no IA5String (RFC 9174 §4.4.2)',
+    'RECORDS_DER_TAG',
+    (tree) => setValue(tree, OID.subjectAltName, `3012a01006082b0601050507080ba0040c02612f`),
+  ],
+  [
+    'a bundle endpoint with a NUL',
+    'RECORDS_DER_STRING',
+    (tree) => setValue(tree, OID.subjectAltName, `3012a01006082b0601050507080ba00416026100`),
+  ],
+  [
+    'a bundle endpoint twice in one name',
+    'RECORDS_DER_TRAILING',
+    (tree) => setValue(tree, OID.subjectAltName, `3016a01406082b0601050507080ba0081602612f1602612f`),
+  ],
+  ['an indefinite length', 'RECORDS_DER_LENGTH', (tree) => setValue(tree, OID.roles, '30800c046e6f64650000')],
+  [
     'a name that is too long',
     'RECORDS_DER_STRING',
     (tree) => setValue(tree, OID.subjectAltName, `3082010482820100${'61'.repeat(256)}`),
@@ -344,5 +367,16 @@ t.test('mutated certificates either parse or fail with a catalogued error', (t) 
     { numRuns: 3000 },
   )
   t.ok(parsed > 50 && refused > 500, `${parsed} parsed, ${refused} refused`)
+  t.end()
+})
+
+t.test('no byte of a certificate is without meaning', (t) => {
+  const signed = ({ tbs, signature }: Certificate) => Buffer.concat([tbs, signature])
+  const original = signed(parseCertificate(der))
+  const { read, refused } = everyByte(der, parseCertificate, {
+    refuses: PATH_ERRORS.matches,
+    means: (certificate) => !signed(certificate).equals(original),
+  })
+  t.ok(read > der.length && refused > der.length, `${read} read, ${refused} refused`)
   t.end()
 })

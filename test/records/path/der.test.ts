@@ -104,12 +104,15 @@ t.test('bit strings', (t) => {
 t.test('strings', (t) => {
   t.equal(reader('0c02c3a9').text(TAG.utf8String, 10), 'é')
   t.equal(reader('1602612d').text(TAG.ia5String, 10), 'a-')
+  t.equal(reader('130a4120273f28292b2c2d2f').text(TAG.printableString, 10), "A '?()+,-/")
   const refused: [string, number][] = [
     ['0c01c3', TAG.utf8String],
     ['0c00', TAG.utf8String],
     ['1601c3', TAG.ia5String],
     ['160100', TAG.ia5String],
     ['160b6161616161616161616161', TAG.ia5String],
+    ['13023a2a', TAG.printableString],
+    ['130140', TAG.printableString],
   ]
   for (const [hex, tag] of refused) t.throws(() => reader(hex).text(tag, 10), { code: 'RECORDS_DER_STRING' }, hex)
   t.end()
@@ -136,6 +139,15 @@ t.test('times follow RFC 5280 §4.1.2.5', (t) => {
     t.throws(() => time(tag, text), { code: /^RECORDS_DER_(?:TIME|STRING)$/ }, text)
   }
   t.throws(() => reader('020100').time(), { code: 'RECORDS_DER_TAG' })
+  t.end()
+})
+
+t.test('only what a Time can say is written', (t) => {
+  t.equal(new DerReader(derTime(Date.UTC(1950, 0))).time(), Date.UTC(1950, 0))
+  t.equal(new DerReader(derTime(Date.UTC(9999, 11, 31))).time(), Date.UTC(9999, 11, 31))
+  for (const timeMs of [Date.UTC(1949, 11, 31), Date.UTC(10_000, 0), Number.NaN, Number.POSITIVE_INFINITY]) {
+    t.throws(() => derTime(timeMs), TypeError, String(timeMs))
+  }
   t.end()
 })
 

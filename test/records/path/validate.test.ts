@@ -174,6 +174,9 @@ t.test('where the path ends', async (t) => {
   const [leaf, root] = relayChain
   await t.rejects(judge({ chain: [leaf!, root!, root!, root!, root!] }), { code: 'RECORDS_PATH_TOO_LONG' })
   await t.rejects(judge({ chain: [leaf!, leaf!, leaf!, leaf!], root: root! }), { code: 'RECORDS_PATH_TOO_LONG' })
+  const again = { code: 'RECORDS_PATH_REPEATED' }
+  await t.rejects(judge({ chain: [leaf!, root!, root!] }), again, 'no certificate twice (RFC 5280 §6.1)')
+  await t.rejects(judge({ chain: [leaf!, root!, root!], root: root! }), again)
 })
 
 t.test('names and key identifiers link each certificate to the one above', async (t) => {
@@ -199,6 +202,8 @@ t.test('only a CA issues, and only as deep as it may', async (t) => {
   })
   const noSigning = await changedCa(swap(keyUsage('digitalSignature')))
   await t.rejects(judge({ chain: await chainOf({ issuer: noSigning }) }), { code: 'RECORDS_PATH_KEY_USAGE' })
+  const encrypting = await changedCa(swap(keyUsage('keyCertSign', 'keyEncipherment')))
+  await t.rejects(judge({ chain: await chainOf({ issuer: encrypting }) }), { code: 'RECORDS_PATH_KEY_USAGE' })
   const noUsage = await changedCa((extensions) => extensions.filter(({ oid }) => oid !== OID.keyUsage))
   await t.rejects(judge({ chain: await chainOf({ issuer: noUsage }) }), { code: 'RECORDS_PATH_KEY_USAGE' })
   const noConstraints = await changedCa((extensions) => extensions.filter(({ oid }) => oid !== OID.basicConstraints))
@@ -210,6 +215,8 @@ t.test('what the leaf may be used for', async (t) => {
     [withExtension(basicConstraints({ ca: true })), 'RECORDS_PATH_LEAF_IS_CA'],
     [withExtension(keyUsage('keyAgreement')), 'RECORDS_PATH_KEY_USAGE'],
     [withExtension(keyUsage('digitalSignature', 'keyCertSign')), 'RECORDS_PATH_KEY_USAGE'],
+    [withExtension(keyUsage('digitalSignature', 'cRLSign')), 'RECORDS_PATH_KEY_USAGE'],
+    [withExtension(keyUsage('digitalSignature', 'keyAgreement')), 'RECORDS_PATH_KEY_USAGE'],
     [without(OID.keyUsage), 'RECORDS_PATH_KEY_USAGE'],
     [withExtension(extendedKeyUsage(OID.serverAuth, OID.clientAuth)), 'RECORDS_PATH_EXTENDED_KEY_USAGE'],
     [withExtension(extendedKeyUsage('2.5.29.37.0')), 'RECORDS_PATH_EXTENDED_KEY_USAGE'],
@@ -238,6 +245,20 @@ t.test('names are exactly one URI and one DNS name, of this mesh and of one labe
     [['spiffe://north-grid/node/'], ['.north-grid']],
     [['spiffe://north-grid/ca/altered'], [dnsName]],
     [['https://north-grid/node/altered'], [dnsName]],
+    [['spiffe:///node/altered'], [dnsName]],
+    [['spiffe://north-grid:443/node/altered'], [dnsName]],
+    [['spiffe://x@north-grid/node/altered'], [dnsName]],
+    [['SPIFFE://north-grid/node/altered'], [dnsName]],
+    [['spiffe://NORTH-GRID/node/altered'], ['altered.NORTH-GRID']],
+    [['spiffe://xnorth-grid/node/altered'], ['altered.xnorth-grid']],
+    [['spiffe://north-grid.evil/node/altered'], ['altered.north-grid.evil']],
+    [['spiffe://north-grid/node/altered/'], [dnsName]],
+    [['spiffe://north-grid/node/../node/altered'], [dnsName]],
+    [['spiffe://north-grid/node/altered?x'], [dnsName]],
+    [['spiffe://north-grid/node/%61ltered'], [dnsName]],
+    [[uri], [`${dnsName}.`]],
+    [[uri], ['*.north-grid']],
+    [[uri], [uri]],
   ]
   for (const [uris, dnsNames] of refused) {
     const chain = await chainOf({ change: withExtension(subjectAltName({ uris, dnsNames })) })
@@ -275,9 +296,17 @@ t.test('every CA above holds a leaf to its constraints', async (t) => {
     [0x82, 'altered.north-grid', true],
     [0x82, 'other.north-grid', false],
     [0x82, 'grid', false],
+    [0x82, 'rth-grid', false],
+    [0x82, 'NORTH-GRID', false],
+    [0x82, 'north-grid.', false],
+    [0x82, 'xn--north-grid', false],
     [0x86, 'north-grid', true],
     [0x86, '.grid', false],
     [0x86, 'south-grid', false],
+    [0x86, 'rth-grid', false],
+    [0x86, 'NORTH-GRID', false],
+    [0x86, 'north-grid.', false],
+    [0x86, 'north-grid/node/altered', false],
   ]
   for (const [tag, base, holds] of cases) {
     const chain = await chainOf({ issuer: await changedCa(constraints(permitted(tag, base))) })
