@@ -35,8 +35,6 @@ export async function operationsOf(rooms: CaRooms, change: CaChange): Promise<Op
       return forgetCertificate(rooms, change.issued)
     case 'revocation':
       return revocationOperations(rooms, change.revocation)
-    case 'unlist':
-      return [rooms.revocations.delete(uintBytes(change.revocation.sequence))]
     case 'owner':
       return [owners.put(utf8(change.nodeId), encodeNameOwner(change.owner))]
     case 'peer':
