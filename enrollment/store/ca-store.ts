@@ -62,7 +62,7 @@ export interface CaStore {
   countCertificates(): Promise<number>
   /** Certificates of one holder, in no order. */
   certificatesOf(kind: HolderKind, name: string): Promise<readonly HeldCertificate[]>
-  /** Serial numbers of the certificates over one identity key. */
+  /** Serial numbers of the certificates over one identity key, revoked ones that were lost included. */
   certificatesOver(identityKeyId: Uint8Array): Promise<readonly Uint8Array[]>
   /** Every certificate of one kind, those of a holder one after the other. */
   heldCertificates(kind: HolderKind): AsyncIterable<HeldCertificate & { readonly name: string }>
