@@ -24,7 +24,10 @@ export const AGENT_ERRORS = defineErrors('agent', {
   },
   AGENT_INPUT_POSITION: { message: 'the stored read position is malformed' },
 
-  AGENT_CONFIG_READ: { message: 'the configuration file cannot be read' },
+  AGENT_CONFIG_READ: {
+    message: 'the configuration file cannot be read',
+    hint: 'Is the path right, is it a file, and may this user read it?',
+  },
   AGENT_CONFIG_TOO_LARGE: { message: 'the configuration file is larger than its cap' },
   AGENT_CONFIG_YAML: { message: 'the configuration file is not valid YAML' },
   AGENT_CONFIG_ENV: {
@@ -35,7 +38,23 @@ export const AGENT_ERRORS = defineErrors('agent', {
     message: 'unknown configuration key',
     hint: 'All keys: docs/configuration.md, or gapmesh run --help',
   },
-  AGENT_CONFIG_VALUE: { message: 'a configuration value is not allowed' },
+  AGENT_CONFIG_VALUE: {
+    message: 'a configuration value is not allowed',
+    hint: 'Every key and what it takes: docs/configuration.md',
+  },
+
+  AGENT_BUNDLE_INPUT: {
+    message: 'the input is neither a bundle nor hexadecimal digits of one',
+    hint: 'Name a file, write the digits, or write - and pipe it in.',
+  },
+  AGENT_BUNDLE_JSON: {
+    message: 'the JSON document does not describe a bundle',
+    hint: 'Write it as gapmesh bundle decode --json prints it.',
+  },
+  AGENT_BUNDLE_OPTIONS: {
+    message: 'the options do not make a bundle',
+    hint: 'Add --help to the command to see what it takes.',
+  },
 
   AGENT_CONTROL_NOT_RUNNING: {
     message: 'no agent is running in this home',
@@ -53,8 +72,14 @@ export const AGENT_ERRORS = defineErrors('agent', {
     message: "the path of the control socket is longer than the system's limit",
     hint: 'Use a shorter --home; a Unix socket path holds 107 bytes on Linux.',
   },
-  AGENT_CONTROL_LISTEN: { message: 'the control socket cannot be opened' },
-  AGENT_CONTROL_TIMEOUT: { message: 'the agent did not answer in time' },
+  AGENT_CONTROL_LISTEN: {
+    message: 'the control socket cannot be opened',
+    hint: 'May this user write to the home, and does its file system know sockets?',
+  },
+  AGENT_CONTROL_TIMEOUT: {
+    message: 'the agent did not answer in time',
+    hint: 'Try again. If it goes on so, look at the load of the machine and at the log of the agent.',
+  },
   AGENT_CONTROL_CLOSED: { message: 'the agent closed the connection before it answered' },
   AGENT_CONTROL_MESSAGE: { message: 'the message on the control socket is malformed' },
   AGENT_CONTROL_PARAMETER: { message: 'the request is not allowed' },
@@ -82,6 +107,19 @@ export const AGENT_ERRORS = defineErrors('agent', {
     hint: 'Give more digits of the id.',
   },
 
+  AGENT_BUNDLE_UNKNOWN: {
+    message: 'no such bundle waits on this node',
+    hint: 'gapmesh bundle list shows the ids of those that do.',
+  },
+  AGENT_BUNDLE_AMBIGUOUS: {
+    message: 'the ids of several bundles begin so',
+    hint: 'Give more digits of the id.',
+  },
+  AGENT_BUNDLE_TOO_LARGE: {
+    message: 'the payload is longer than one bundle may be',
+    hint: 'Split it into parts of at most 1 MiB.',
+  },
+
   AGENT_HOME_NOT_ENROLLED: {
     message: 'this home has no node identity',
     hint: 'Enrol the node with: gapmesh node enroll --home DIR',
@@ -102,7 +140,7 @@ export const AGENT_ERRORS = defineErrors('agent', {
   },
   AGENT_CLI_SYSTEM: {
     message: 'the system refused',
-    hint: 'Look at the owner and permissions of that path, and at the free space of its disk.',
+    hint: 'Is the path right? Look at its owner and permissions, and at the free space of the disk.',
   },
   AGENT_CLI_SECRET_NONE: {
     message: 'a passphrase is needed and there is no terminal to ask on',
@@ -112,9 +150,18 @@ export const AGENT_ERRORS = defineErrors('agent', {
     message: 'an enrolment token is needed and there is no terminal to ask on',
     hint: 'Give --token-file FILE or set GAPMESH_TOKEN.',
   },
-  AGENT_CLI_SECRET_EMPTY: { message: 'the passphrase or token is empty' },
-  AGENT_CLI_SECRET_MISMATCH: { message: 'the two passphrases differ' },
-  AGENT_CLI_SECRET_FILE: { message: 'the file of the passphrase or token cannot be read' },
+  AGENT_CLI_SECRET_EMPTY: {
+    message: 'the passphrase or token is empty',
+    hint: 'Of a file, the first line counts; of a variable, all of it.',
+  },
+  AGENT_CLI_SECRET_MISMATCH: {
+    message: 'the two passphrases differ',
+    hint: 'Nothing was made. Give the command again.',
+  },
+  AGENT_CLI_SECRET_FILE: {
+    message: 'the file of the passphrase or token cannot be read',
+    hint: 'Is the path right, is it a file, and may this user read it?',
+  },
   AGENT_CLI_SECRET_LENGTH: { message: 'the passphrase or token is longer than its cap' },
   AGENT_CLI_INTERRUPTED: { message: 'interrupted' },
 
@@ -134,7 +181,14 @@ export const AGENT_ERRORS = defineErrors('agent', {
     message: 'there is no such revocation list here',
     hint: 'gapmesh crl status shows those that are.',
   },
-  AGENT_FILE_TOO_LARGE: { message: 'the file is larger than what it can be' },
+  AGENT_FILE_TOO_LARGE: {
+    message: 'the file is larger than what it can be',
+    hint: 'Is it the file that was meant?',
+  },
+  AGENT_FILE_READ: {
+    message: 'the file cannot be read',
+    hint: 'Is the path right, is it a file, and may this user read it?',
+  },
   AGENT_POLICY_FILE: {
     message: 'the file is not a policy in JSON',
     hint: 'Begin with: gapmesh ca policy show --json',
@@ -187,5 +241,8 @@ export const AGENT_ERRORS = defineErrors('agent', {
     message: 'metrics are served on a loopback address only',
     hint: 'Listen on 127.0.0.1 or [::1], or set metrics.allow_remote to true.',
   },
-  AGENT_METRICS_LISTEN: { message: 'the metrics page cannot be served on this address' },
+  AGENT_METRICS_LISTEN: {
+    message: 'the metrics page cannot be served on this address',
+    hint: 'Is the port in use, or the address not one of this machine?',
+  },
 })

@@ -81,7 +81,7 @@ export const CORE_ERRORS = defineErrors('core', {
   CORE_CBOR_SHAPE: { message: 'the CBOR item does not have the expected shape', action: 'reject' },
   CORE_STORE_OPEN: {
     message: 'the database cannot be opened',
-    hint: 'Is another gapmesh process using this home? Otherwise run: gapmesh doctor --home DIR',
+    hint: 'Is another gapmesh process using this home, or its disk full or read-only? A node: gapmesh doctor --home DIR',
   },
   CORE_STORE_NEWER: {
     message: 'the database was written by a newer gapmesh',

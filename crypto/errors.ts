@@ -40,12 +40,18 @@ export const CRYPTO_ERRORS = defineErrors('crypto', {
   CRYPTO_KEYSTORE_KEY_KIND: { message: 'the keystore holds something of another kind under that name' },
   CRYPTO_KEYSTORE_FULL: { message: 'the keystore holds as many keys as it may', hint: 'Remove retired keys.' },
   CRYPTO_KEYSTORE_CLOSED: { message: 'the keystore is closed' },
-  CRYPTO_KEYSTORE_WRONG_PASSPHRASE: { message: 'the passphrase is not the one of this keystore' },
+  CRYPTO_KEYSTORE_WRONG_PASSPHRASE: {
+    message: 'the passphrase is not the one of this keystore',
+    hint: 'Every home has a keystore of its own. Is the home right, and what --passphrase-file or GAPMESH_PASSPHRASE say?',
+  },
   CRYPTO_KEYSTORE_PASSPHRASE_SIZE: { message: 'the passphrase is empty or longer than 1,024 bytes' },
-  CRYPTO_KEYSTORE_WRONG_KEY_FILE: { message: 'the key file is not the one of this keystore' },
+  CRYPTO_KEYSTORE_WRONG_KEY_FILE: {
+    message: 'the key file is not the one of this keystore',
+    hint: 'Every home has a keystore of its own: give the key file with which it was made.',
+  },
   CRYPTO_KEYSTORE_UNLOCK_METHOD: {
     message: 'the keystore is unlocked in another way',
-    hint: 'The keystore.cbor file says how: by passphrase or by key file.',
+    hint: 'It was made by the other one of: a key file, a passphrase. Give that one.',
   },
   CRYPTO_KEYSTORE_TRUNCATED: {
     message: 'a keystore file is cut short',
@@ -63,5 +69,8 @@ export const CRYPTO_ERRORS = defineErrors('crypto', {
     message: 'the keystore was written by a newer gapmesh',
     hint: 'Install that version or a later one; this one will not touch the keys.',
   },
-  CRYPTO_KEYSTORE_IO: { message: 'a keystore file cannot be read or written' },
+  CRYPTO_KEYSTORE_IO: {
+    message: 'a keystore file cannot be read or written',
+    hint: 'Look at the owner and permissions of that path, and at the free space of its disk.',
+  },
 })

@@ -120,10 +120,18 @@ function firstForm([, atMs, event, nodeId, tokenId, serialNumber]: CborValue[]):
   }
 }
 
+function previousOf(bytes: Uint8Array, broken: (cause: unknown) => Error): Uint8Array | undefined {
+  try {
+    return decodeAudit(bytes).previous
+  } catch (cause) {
+    throw broken(cause)
+  }
+}
+
 /**
  * Checks a chain from its first entry on.
  * @returns the number of entries, and the hash that the next one would name: whoever noted it knows whether entries were cut off the end
- * @throws ENROLLMENT_AUDIT_BROKEN with the number of the first wrong entry, counted from 1; ENROLLMENT_CA_DAMAGED
+ * @throws ENROLLMENT_AUDIT_BROKEN with the number of the first wrong entry, counted from 1
  */
 export async function verifyAudit(
   chain: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
@@ -133,12 +141,11 @@ export async function verifyAudit(
   let chained = false
   for await (const bytes of chain) {
     entries += 1
-    const { previous } = decodeAudit(bytes)
-    const sound = previous === undefined ? !chained : equalBytes(previous, head)
+    const broken = (cause?: unknown) =>
+      ENROLLMENT_ERRORS.create('ENROLLMENT_AUDIT_BROKEN', { detail: `entry ${entries}`, metadata: { entries }, cause })
+    const previous = previousOf(bytes, broken)
+    if (previous === undefined ? chained : !equalBytes(previous, head)) throw broken()
     chained = previous !== undefined
-    if (!sound) {
-      throw ENROLLMENT_ERRORS.create('ENROLLMENT_AUDIT_BROKEN', { detail: `entry ${entries}`, metadata: { entries } })
-    }
     head = auditHash(bytes)
   }
   return { entries, head }

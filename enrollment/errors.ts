@@ -25,7 +25,7 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
   },
   ENROLLMENT_TOKEN_USED: {
     message: 'the token has been used',
-    hint: 'If that was not you, find out who enrolled: gapmesh ca status',
+    hint: 'If that was not you, find out who enrolled: gapmesh ca audit list',
     action: 'reject',
   },
   ENROLLMENT_NODE_ID_MISSING: {
@@ -77,7 +77,10 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
     message: 'the CA cannot listen on this address',
     hint: 'Is the port in use, or the address not one of this machine?',
   },
-  ENROLLMENT_URL: { message: 'the address of the CA is not an https URL' },
+  ENROLLMENT_URL: {
+    message: 'the address of the CA is not an https URL',
+    hint: 'It looks like https://ca.example:8443, without a path.',
+  },
   ENROLLMENT_UNREACHABLE: {
     message: 'the CA cannot be reached',
     hint: 'Check the address, the port and any firewall between here and the CA.',
@@ -85,7 +88,7 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
   ENROLLMENT_TIMEOUT: { message: 'the CA did not answer in time', hint: 'Try again with the same token.' },
   ENROLLMENT_SERVER_UNTRUSTED: {
     message: 'the server is not the CA that the token names; the token was not sent',
-    hint: 'Check the address. If it is right, somebody stands in between.',
+    hint: 'Check the address, and the clock of this machine. If both are right, somebody stands in between.',
   },
   ENROLLMENT_REFUSED: {
     message: 'the CA refused the request',
@@ -111,7 +114,7 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
   ENROLLMENT_RATE_LIMITED: { message: 'the CA asks to wait', hint: 'Try again in a minute with the same token.' },
   ENROLLMENT_POLICY: {
     message: 'the policy of the mesh does not admit this node',
-    hint: 'gapmesh ca policy shows the policy; the detail names the rule.',
+    hint: 'The detail names the rule. The whole policy: gapmesh ca policy show',
   },
   ENROLLMENT_POLICY_MALFORMED: {
     message: 'the policy is outside its bounds',
@@ -163,7 +166,7 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
   },
   ENROLLMENT_DELEGATED: {
     message: 'an issuing CA enrols the nodes of this mesh',
-    hint: 'Enrol there. To take it back, revoke the certificate of that CA.',
+    hint: 'Make the token and enrol there. To take it back, revoke the certificate of that CA.',
   },
   ENROLLMENT_CERTIFICATE_UNKNOWN: {
     message: 'the CA has issued no such certificate',
@@ -200,7 +203,11 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
     message: 'the revocation list is larger than its cap, or has too many entries',
     action: 'reject',
   },
-  ENROLLMENT_CRL_MALFORMED: { message: 'the revocation list is malformed or outside the profile', action: 'reject' },
+  ENROLLMENT_CRL_MALFORMED: {
+    message: 'the revocation list is malformed or outside the profile',
+    hint: 'Is the file a revocation list, and whole? Export it again: gapmesh crl export',
+    action: 'reject',
+  },
   ENROLLMENT_CRL_EXTENSION: {
     message: 'an extension of the revocation list is unknown and critical, missing, or critical against its rule',
     action: 'reject',
@@ -229,6 +236,7 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
   ENROLLMENT_CRL_SIGNATURE: { message: 'a signature of the revocation list is wrong', action: 'reject' },
   ENROLLMENT_CRL_AUTHORITY_UNKNOWN: {
     message: 'the revocation list is of a CA that this node does not know',
+    hint: 'Is it of this mesh? gapmesh crl show FILE names its CA, gapmesh crl status those that are known here.',
     action: 'ignore',
   },
   ENROLLMENT_CRL_AUTHORITY_LIMIT: { message: 'revocation lists of too many CAs are being kept', action: 'ignore' },
@@ -266,5 +274,8 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
     hint: 'Check the disk, then import the current list: gapmesh crl import FILE',
   },
   ENROLLMENT_ANSWER_MALFORMED: { message: "the CA's answer is malformed or too large" },
-  ENROLLMENT_ANSWER_WRONG: { message: "the CA's certificate is not for this node, its keys or this mesh" },
+  ENROLLMENT_ANSWER_WRONG: {
+    message: "the CA's certificate is not for this node, its keys or this mesh",
+    hint: 'Is the clock of this machine right, and that of the CA? Then ask again, with the same token: the CA knows the keys.',
+  },
 })

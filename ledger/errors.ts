@@ -12,12 +12,12 @@ export const LEDGER_ERRORS = defineErrors('ledger', {
   LEDGER_BLOCK_GAP: { message: 'microblocks before these are missing', action: 'ignore' },
   LEDGER_BLOCK_DIVERGES: {
     message: 'the microblock continues another chain than the one held',
-    hint: 'Look for a conflict of that origin: gapmesh ledger conflicts',
+    hint: 'Its origin has signed two chains: see "Two blocks at one number" in docs/operations/node.md.',
     action: 'ignore',
   },
   LEDGER_BLOCK_CONFLICT: {
     message: 'a different microblock is held at the same place of the chain',
-    hint: 'The origin signed two blocks with one number: gapmesh ledger conflicts',
+    hint: 'See "Two blocks at one number" in docs/operations/node.md.',
     action: 'ignore',
   },
   LEDGER_KEY_UNKNOWN: {

@@ -5,7 +5,7 @@ export const OVERLAY_ERRORS = defineErrors('overlay', {
   OVERLAY_NOT_RUNNING: { message: 'the overlay is not running' },
   OVERLAY_LISTEN: {
     message: 'the overlay cannot listen on its address',
-    hint: 'Is the port taken, or the address not of this machine? See overlay.listen in the configuration.',
+    hint: 'Is the port taken, or the address not of this machine? The setting is mesh.listen.',
   },
   OVERLAY_QUIC: {
     message: 'the QUIC library does not run on this machine',
@@ -59,6 +59,7 @@ export const OVERLAY_ERRORS = defineErrors('overlay', {
   },
   OVERLAY_LINK_FRAME_TOO_LARGE: { message: 'the admission frame is longer than its cap', action: 'reject' },
   OVERLAY_LINK_FRAME: { message: 'the admission frame is malformed', action: 'reject' },
+  OVERLAY_BUNDLE_MALFORMED: { message: 'a message of the bundle stream is malformed', action: 'reject' },
   OVERLAY_LINK_FRAME_ORDER: { message: 'the admission frame is not the one that is due', action: 'reject' },
   OVERLAY_LINK_PROTOCOL: { message: 'the admission statement is of another protocol', action: 'reject' },
   OVERLAY_LINK_ROLE: { message: 'the admission statement is of the wrong role', action: 'reject' },

@@ -111,18 +111,18 @@ export async function createHost(
       ping: ping(),
       gossip: dependencies.router as unknown as (components: unknown) => GossipRouter,
       ...(options.mdns ? { lan: lanDiscovery(options.mesh) } : {}),
-      ...((await optionalServices(options)) as object),
+      ...((await optionalServices(options, dependencies)) as object),
     },
   })
 }
 
 /** Loads what is turned on; a node that has it off does not pay for it. */
-async function optionalServices(options: ResolvedOptions) {
+async function optionalServices(options: ResolvedOptions, dependencies: Pick<HostDependencies, 'clock'>) {
   const { mesh, dht, relay, relayServer, maxPeers } = options
   return {
     // Peers learn of places at relays when they are reserved, after identify.
     ...(dht || relay || relayServer ? { identifyPush: identifyPush() } : {}),
-    ...(dht ? { dht: await loadDht({ mesh, serve: options.listen.length > 0 || relay }) } : {}),
+    ...(dht ? { dht: await loadDht({ mesh, serve: options.listen.length > 0 || relay }, dependencies) } : {}),
     ...(relayServer ? { relayServer: await loadRelayServer({ maxReservations: maxPeers }) } : {}),
     ...(relay ? { directUpgrade: await loadDirectUpgrade() } : {}),
   }

@@ -4,11 +4,12 @@ import { openDatabase } from '../../core/store/index.ts'
 import { parseCrl, type RevocationList } from '../../enrollment/crl/index.ts'
 import { encodePem } from '../../enrollment/index.ts'
 import { openListStore } from '../../enrollment/store/index.ts'
+import { parseChain } from '../../records/path/index.ts'
 import type { Action, CaOptions, CommandContext, CrlExportOptions, CrlFileOptions } from '../cli/index.ts'
 import { pairs, table, timeText } from '../cli/index.ts'
 import type { ControlClient, ListParams, ListsStatus, ListView } from '../control/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
-import { type NodeHome, nodeHome } from '../node/home.ts'
+import { type NodeHome, nodeHome, readIdentity } from '../node/home.ts'
 import { atDesk, clientOf } from './ca/desk.ts'
 import { derOf, readInput, writeOutput } from './ca/files.ts'
 import { fromBase64, toBase64 } from './ca/handlers.ts'
@@ -162,11 +163,18 @@ async function stoppedStatus(home: NodeHome): Promise<ListsStatus> {
 function stoppedList(home: NodeHome, { kind, authority }: ListParams): Promise<Uint8Array> {
   return withLists(home, async (store) => {
     const states = await store.load()
-    const state = states.find(({ authorityKeyId }) => authority === undefined || toHex(authorityKeyId) === authority)
+    const wanted = authority ?? (await ownAuthority(home))
+    const state = states.find(({ authorityKeyId }) => toHex(authorityKeyId) === wanted)
     const facts = kind === 'full' ? state?.full : state?.deltas.at(-1)
     if (facts === undefined) throw AGENT_ERRORS.create('AGENT_CRL_NONE')
     return (await store.read(facts.hash, 0, facts.sizeBytes)) ?? new Uint8Array()
   })
+}
+
+/** The CA of this node's own certificate, as the running agent says it. */
+async function ownAuthority(home: NodeHome): Promise<string> {
+  const [leaf] = parseChain((await readIdentity(home)).chain)
+  return toHex(leaf?.authorityKeyId ?? new Uint8Array())
 }
 
 async function withLists<Result>(

@@ -9,7 +9,9 @@ import {
   type StatusResult,
   type TrustStatus,
 } from '../control/index.ts'
+import { spanText } from '../durations.ts'
 import type { ExitCode } from './actions.ts'
+import { bundleRows } from './bundle-text.ts'
 import type { CommandContext } from './context.ts'
 import { resolveTime, type TimeArgument } from './parse.ts'
 import { recordLine, recordText, recordTitles } from './record-text.ts'
@@ -108,12 +110,19 @@ function nodeLine(node: NodeSummary): string[] {
     state,
     [node.verdict, ...node.reasons.map((reason) => `(${reason})`)].join(' '),
     timeText(node.connectedSinceMs),
-    Object.values(node.link ?? {}).join(' ') || '-',
+    linkText(node),
     node.roles.join(','),
     node.headSeq === undefined ? '-' : String(node.headSeq),
     timeText(node.certificateExpiresAtMs),
     node.peerId,
   ]
+}
+
+/** What a person wants to know of a link; all of it is in the JSON. */
+function linkText({ self, link, addresses }: NodeSummary): string {
+  if (self || link === undefined) return '-'
+  const facts = ['class', 'protocol', 'group', 'cipher', 'signature'].flatMap((name) => link[name] ?? [])
+  return [...facts, ...(addresses.some((address) => address.includes('/p2p-circuit')) ? ['relayed'] : [])].join(' ')
 }
 
 function client(context: CommandContext): ControlClient {
@@ -149,6 +158,7 @@ function statusText(status: StatusResult): string {
       `${records.held} held (${records.bytes} bytes), ${records.received} received, ${records.expired} expired`,
     ],
     ...countsRow('refused', records.refused),
+    ...bundleRows(status.bundles),
     ['ledger', `${ledger.headSeq} blocks of this node (${status.append}), ${ledger.origins} chains`],
     ...countsRow('ingest', ingest.counters),
     ...ingest.inputs.map((input): [string, string] => ['input', inputText(input)]),
@@ -160,14 +170,14 @@ function statusText(status: StatusResult): string {
 function trustRows({ clock, rotation, polling, lists, ordered, pseudonym, verdicts }: TrustStatus): [string, string][] {
   const { caUrl = 'a CA whose address is not known: set ca.url', dueAtMs, failures, lastFailure } = rotation
   const failed = failures === 0 ? '' : `, failed ${failures} times: ${lastFailure}`
-  const off = clock.standing === 'trusted' ? '' : `, off by ${Math.round(clock.offByMs / 1000)} s`
+  const off = clock.standing === 'trusted' ? '' : `, off by ${spanText(clock.offByMs)}`
   return [
     ['clock', `${timeText(clock.nowMs)} (${clock.standing}${off}), not before ${timeText(clock.floorMs)}`],
     ['renewal', `due ${timeText(dueAtMs)} at ${caUrl}${failed}`],
     ...(polling === undefined ? [] : [['lists asked for', pollText(polling)] as [string, string]]),
     ...lists.map(({ authority, kind, number, thisUpdateMs, state, trustedForMs }): [string, string] => [
       'list',
-      `${kind} ${number} of CA ${authority.slice(0, 16)}, issued ${timeText(thisUpdateMs)}, ${state}, good for ${hours(trustedForMs)}`,
+      `${kind} ${number} of CA ${authority.slice(0, 16)}, issued ${timeText(thisUpdateMs)}, ${state}, good for ${spanText(trustedForMs)}`,
     ]),
     ...(ordered === 0 ? [] : ([['ordered', `${ordered} revocations that no list covers yet`]] as [string, string][])),
     ['pseudonyms', `epoch ${pseudonym.epoch}`],
@@ -180,10 +190,6 @@ function trustRows({ clock, rotation, polling, lists, ordered, pseudonym, verdic
 function pollText({ answeredAtMs, nextAtMs, failures, lastFailure }: NonNullable<TrustStatus['polling']>): string {
   const failed = failures === 0 ? '' : `, failed ${failures} times: ${lastFailure}`
   return `answered ${timeText(answeredAtMs)}, next ${timeText(nextAtMs)}${failed}`
-}
-
-function hours(ms: number): string {
-  return `${Math.floor(ms / 3_600_000)} h`
 }
 
 function countsRow(name: string, counts: Readonly<Record<string, number>>): [string, string][] {

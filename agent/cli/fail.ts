@@ -24,14 +24,15 @@ export function reportError(error: unknown, io: CliIo, json: boolean): ExitCode 
   return 1
 }
 
-/** What a call to the system failed with: its text names the reason and the path. */
+/** What a call to the system failed with: its text names the reason, mostly with the path. */
 function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'syscall' in error && 'path' in error
+  return error instanceof Error && 'syscall' in error
 }
 
 function exitCodeOf(error: GapmeshError): ExitCode {
   // What was typed or written into the configuration is not what gapmesh takes.
-  if (/^AGENT_(?:CONFIG_|CONTROL_PARAMETER$|METRICS_ADDRESS$)/.test(error.code)) return 2
+  if (/^(?:AGENT_(?:CONFIG_|CONTROL_PARAMETER$|METRICS_ADDRESS$|BUNDLE_OPTIONS$)|ENROLLMENT_URL$)/.test(error.code))
+    return 2
   return isRefusal(error) ? 3 : 1
 }
 

@@ -43,7 +43,8 @@ async function readSecretFile(path: string): Promise<string> {
   try {
     await using handle = await open(path, 'r')
     // One byte more than the cap, so that a longer file is noticed.
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(MAX_SECRET_BYTES + 1), 0, MAX_SECRET_BYTES + 1, 0)
+    // At no position: it may be a pipe, as in --passphrase-file <(pass show ca).
+    const { bytesRead, buffer } = await handle.read(Buffer.alloc(MAX_SECRET_BYTES + 1), { position: null })
     return buffer.toString('utf8', 0, bytesRead).split(/\r?\n/, 1)[0] ?? ''
   } catch (cause) {
     throw AGENT_ERRORS.create('AGENT_CLI_SECRET_FILE', { detail: path, cause })

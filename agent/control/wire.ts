@@ -84,5 +84,5 @@ export function fromWireError(wire: WireError): GapmeshError {
 
 /** True when a verification or policy said no: such errors carry an action, or a code that says so. */
 export function isRefusal(error: GapmeshError): boolean {
-  return error.action !== undefined || /_(?:REFUSED|UNTRUSTED)$/.test(error.code)
+  return error.action !== undefined || /_(?:REFUSED|UNTRUSTED|POLICY|ROOT_APPROVALS|AUDIT_BROKEN)$/.test(error.code)
 }

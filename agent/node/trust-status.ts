@@ -8,10 +8,10 @@ import {
 import { DEFAULT_GRACE_COUNT, DEFAULT_GRACE_MS } from '../../enrollment/node/index.ts'
 import type { Certificate } from '../../records/path/index.ts'
 import type { GraceView, ListsStatus, TrustStatus, VerdictView } from '../control/index.ts'
+import { spanText } from '../durations.ts'
 import type { RunningNode } from './node.ts'
 import { nextUpdateOf } from './revocations.ts'
 
-const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
 
 type ListStatus = TrustStatus['lists'][number]
@@ -173,7 +173,3 @@ export function rootWarning({ notAfterMs }: Pick<Certificate, 'notAfterMs'>, now
 const ROOT_WARNING_MS = 365 * DAY_MS
 
 const CLOCK = 'set it, or vouch for the time with gapmesh node time confirm'
-
-function spanText(ms: number): string {
-  return ms >= 2 * DAY_MS ? `${Math.floor(ms / DAY_MS)} days` : `${Math.ceil(ms / HOUR_MS)} h`
-}

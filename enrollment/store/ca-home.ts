@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkOptionKeys, checkWholeNumber, isDnsLabel, toHex } from '../../core/index.ts'
 import { type Database, openDatabase } from '../../core/store/index.ts'
@@ -145,7 +146,9 @@ export async function openExistingKeystore(options: CaHomeOptions, dependencies:
   try {
     return await openKeystore({ directory: join(options.home, 'keystore'), unlock: options.unlock }, dependencies)
   } catch (error) {
-    if (CRYPTO_ERRORS.matches(error, 'CRYPTO_KEYSTORE_MISSING')) {
+    // The keystore itself may be missing, or the key file that opens it.
+    const missing = CRYPTO_ERRORS.matches(error, 'CRYPTO_KEYSTORE_MISSING')
+    if (missing && !existsSync(join(options.home, 'keystore', 'keystore.cbor'))) {
       throw ENROLLMENT_ERRORS.create('ENROLLMENT_CA_MISSING', { cause: error })
     }
     throw error

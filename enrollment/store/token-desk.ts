@@ -16,6 +16,7 @@ import type { TokenTerms } from '../types.ts'
 import type { CaParts } from './ca-parts.ts'
 import type { CaChange } from './ca-store.ts'
 import type { TokenCounts, TokenOptions } from './ca-types.ts'
+import { isDelegated } from './pseudonyms.ts'
 
 const OPTIONS = ['nodeId', 'roles', 'uses', 'lifetimeMs', 'labels', 'attestation']
 const LABEL = new RegExp(`^[\\x21-\\x7e]{1,${MAX_LABEL_CHARACTERS}}$`)
@@ -31,10 +32,11 @@ export class TokenDesk {
     this.#parts = parts
   }
 
-  /** @throws ENROLLMENT_NODE_ID_TAKEN, ENROLLMENT_REQUEST_MALFORMED for a node_id that is no DNS label */
+  /** @throws ENROLLMENT_DELEGATED, ENROLLMENT_NODE_ID_TAKEN, ENROLLMENT_REQUEST_MALFORMED for a node_id that is no DNS label */
   async create(options: TokenOptions, actor: Actor): Promise<{ token: string; expiresAtMs: number }> {
     const { store, mesh, authorities, dependencies } = this.#parts
     const createdAtMs = dependencies.clock.now()
+    if (await isDelegated(store, createdAtMs)) throw ENROLLMENT_ERRORS.create('ENROLLMENT_DELEGATED')
     const terms = termsOf(options, createdAtMs)
     const token = makeToken({ mesh, rootFingerprint: authorities.root.fingerprint }, dependencies.random)
     const id = tokenId(token)

@@ -12,8 +12,10 @@ import {
 } from '@libp2p/interface'
 import type { KadDHTComponents } from '@libp2p/kad-dht'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Clock } from '../../core/index.ts'
 import { isDialTarget, isDirect, isRelayed } from '../addresses.ts'
 import { MAX_DHT_ANSWER_BYTES, MAX_DHT_REQUEST_BYTES, MAX_DHT_UPDATES, MAX_TOLD_ADDRESSES } from '../limits.ts'
+import { type BudgetOptions, PeerBudgets } from '../streams/index.ts'
 
 export interface DhtOptions {
   readonly mesh: string
@@ -26,6 +28,12 @@ type Dht = PeerDiscovery & { readonly routingTable: { remove(peer: PeerId): Prom
 
 /** How often a node asks for the peers around it, in milliseconds. */
 const SELF_QUERY_MS = 60_000
+
+/** What one peer may ask, in bytes of requests: a query of the library has some 50, and asks a peer once. */
+const ASKED: BudgetOptions = { burstBytes: 64 * 1024, bytesPerSecond: 2 * 1024 }
+
+/** What a stream is charged by itself. */
+const STREAM_COST_BYTES = 256
 
 /** Addresses through a relay among those that are passed on of one peer. */
 const MAX_RELAYED_ADDRESSES = 2
@@ -40,7 +48,10 @@ export function dhtProtocol(mesh: string): string {
  * else; it stores nothing for anybody; and what it is told goes to whoever listens for `peer`, not into libp2p's peer
  * store, where every dial would take it up.
  */
-export async function loadDht(options: DhtOptions): Promise<(components: KadDHTComponents) => PeerDiscovery> {
+export async function loadDht(
+  options: DhtOptions,
+  { clock }: { readonly clock: Clock },
+): Promise<(components: KadDHTComponents) => PeerDiscovery> {
   const { kadDHT } = await import('@libp2p/kad-dht')
   const create = kadDHT({
     protocol: dhtProtocol(options.mesh),
@@ -51,7 +62,7 @@ export async function loadDht(options: DhtOptions): Promise<(components: KadDHTC
     pingNewContactMaxQueueSize: MAX_DHT_UPDATES,
   })
   return (components) => {
-    const dht = create(confined(components)) as unknown as Dht
+    const dht = create(confined(components, capped(clock))) as unknown as Dht
     for (const role of [peerDiscoverySymbol, peerRoutingSymbol, contentRoutingSymbol]) {
       Object.defineProperty(dht, role, { value: undefined })
     }
@@ -72,7 +83,7 @@ export function worthTelling(peer: PeerInfo): PeerInfo {
 }
 
 /** The part of libp2p that the DHT gets to see. */
-function confined(components: KadDHTComponents): KadDHTComponents {
+function confined(components: KadDHTComponents, cap: (answer: StreamHandler) => StreamHandler): KadDHTComponents {
   const { connectionManager, registrar } = components
   const connectionWith = (peer: PeerId) => {
     const [connection] = connectionManager.getConnections(peer)
@@ -83,7 +94,7 @@ function confined(components: KadDHTComponents): KadDHTComponents {
     ...pick(components),
     registrar: {
       handle: (protocol: string, answer: StreamHandler, handling?: object) =>
-        registrar.handle(protocol, capped(answer), handling),
+        registrar.handle(protocol, cap(answer), handling),
       unhandle: (protocol: string, unhandling?: AbortOptions) => registrar.unhandle(protocol, unhandling),
       register: registrar.register.bind(registrar),
       unregister: registrar.unregister.bind(registrar),
@@ -122,8 +133,16 @@ const NOTHING = {
   async *query() {},
 }
 
-function capped(answer: StreamHandler): StreamHandler {
-  return (stream, connection) => {
+/** Bounds what a peer asks on one stream, and in all. */
+function capped(clock: Clock): (answer: StreamHandler) => StreamHandler {
+  const budgets = new PeerBudgets(ASKED)
+  return (answer) => (stream, connection) => {
+    const pay = (bytes: number) => {
+      if (budgets.take(connection.remotePeer.toString(), bytes, clock.monotonic()) === 0) return
+      stream.abort(new Error('the peer asks the DHT too much'))
+    }
+    pay(STREAM_COST_BYTES)
+    stream.addEventListener('message', ({ data }) => pay(data.byteLength))
     capBytes(stream, MAX_DHT_REQUEST_BYTES)
     return answer(stream, connection)
   }

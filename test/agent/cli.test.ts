@@ -314,6 +314,21 @@ t.test('status and nodes', async (t) => {
         pseudonym: { epoch: 3 },
         verdicts: [{ nodeId: 'sensor-9', verdict: 'untrusted', reasons: ['revoked'] }],
       },
+      bundles: {
+        self: 'dtn://sensor-1.north-grid/',
+        state: 'open',
+        queued: 2,
+        bytes: 300,
+        maxBytes: 1000,
+        byPriority: { normal: 2 },
+        accepted: 5,
+        refused: 1,
+        evicted: 0,
+        expired: 2,
+        contacts: [
+          { peer: 'dtn://relay-2.north-grid/', layer: 'overlay', sent: 3, received: 0, inFlight: 1, paused: true },
+        ],
+      },
       warnings: ['look here'],
     }),
     'node.rotate': async () => ({ serialNumber: '0a', expiresAtMs: Date.UTC(2026, 0, 8) }),
@@ -341,6 +356,17 @@ t.test('status and nodes', async (t) => {
           roles: ['node', 'validator'],
           addresses: [],
         },
+        {
+          nodeId: 'sensor-3',
+          peerId: '12D4',
+          self: false,
+          connected: true,
+          verdict: 'trusted',
+          reasons: [],
+          roles: ['node'],
+          addresses: ['/ip4/192.0.2.1/tcp/4701/p2p/12D5/p2p-circuit/p2p/12D4'],
+          link: { class: 'post-quantum', protocol: 'TLSv1.3', signature: 'ML-DSA-87', policyVersion: 0, features: '' },
+        },
       ],
     }),
   })
@@ -355,6 +381,7 @@ t.test('status and nodes', async (t) => {
   const nodes = await gapmesh(['node', 'list', '--home', home])
   t.match(nodes.out, /^sensor-1 +this node +trusted +- +- +node +12 +- +12D3$/m)
   t.match(nodes.out, /^relay-2 +away +untrusted \(revoked\) +- +- +node,validator +- +-$/m)
+  t.match(nodes.out, /^sensor-3 +connected +trusted +- +post-quantum TLSv1.3 ML-DSA-87 relayed +node/m)
   t.match(status.out, /^clock +2026-01-01T00:00:00Z \(behind, off by -60 s\), not before 2026-01-01T00:00:00Z$/m)
   t.match(status.out, /^renewal +due 2026-01-04T00:00:00Z at https:.*, failed 2 times: ENROLLMENT_UNREACHABLE$/m)
   t.match(status.out, /^list +full 7 of CA abababababababab, issued 1970-.*, tolerated, good for 10 h$/m)

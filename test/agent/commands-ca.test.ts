@@ -91,7 +91,7 @@ t.test('nodes enrol with one-time tokens', async (t) => {
     t.match(garbage, { exit: 3, code: 'ENROLLMENT_TOKEN_FORMAT' })
     t.match(typo, { exit: 3, code: /^ENROLLMENT_TOKEN_(CHECKSUM|FORMAT)$/ })
     t.match(wrongCa, { exit: 3, code: 'ENROLLMENT_SERVER_UNTRUSTED', message: /the token was not sent/ })
-    t.match(plain, { exit: 1, code: 'ENROLLMENT_URL' })
+    t.match(plain, { exit: 2, code: 'ENROLLMENT_URL' })
     t.match(nobody, { exit: 1, code: 'ENROLLMENT_UNREACHABLE', hint: /firewall/ })
     t.match(
       await terminal.json(fresh, { GAPMESH_TOKEN: token }),

@@ -8,6 +8,6 @@ t.test('the end of the root is told a year ahead', (t) => {
   t.equal(endsIn(365), undefined)
   t.match(endsIn(364), /^the root of the mesh ends in 364 days/)
   t.match(endsIn(1), /ends in 24 h/)
-  t.match(endsIn(-5), /ends in 0 h/)
+  t.match(endsIn(-5), /ends in 0 s/)
   t.end()
 })

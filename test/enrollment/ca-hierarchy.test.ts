@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { SimulatedClock, toHex } from '../../core/index.ts'
 import { parseCrl, RevocationIndex, verifyCrl } from '../../enrollment/crl/index.ts'
-import { buildMemberCsr, LOCAL_ACTOR } from '../../enrollment/index.ts'
+import { buildCsr, buildMemberCsr, LOCAL_ACTOR } from '../../enrollment/index.ts'
 import { initIssuingCa, installIssuingCa, type MeshCa, openCa } from '../../enrollment/store/index.ts'
 import { type Certificate, validatePath } from '../../records/path/index.ts'
 import { makeRequestKeys, makeTestCa, testDependencies, testUnlock } from '../helpers/ca.ts'
@@ -132,12 +132,16 @@ t.test('an issuing CA does the daily work; the root revokes it with all that it 
   const made = await makeCa(t)
   const { ca, clock } = made
   const direct = await enrollMember(ca, 'relay-1', by)
+  const { token: early } = await ca.createToken({ nodeId: 'relay-2' })
   const { issuing, at, answer } = await makeIssuing(t, made)
   t.equal(toHex(issuing.root.fingerprint), toHex(ca.root.fingerprint))
   const member = await enrollMember(issuing, 'relay-7', by)
   t.equal((await pathAt(ca, member.chain, { ...by, atMs: clock.now() })).chain.length, 3)
   t.equal((await issuing.pseudonym()).epoch, 2, 'a key of its own')
-  await t.rejects(enrollMember(ca, 'relay-2', by), { code: 'ENROLLMENT_DELEGATED' })
+  const csr = await buildCsr(await makeRequestKeys(provider))
+  const request = { token: early, csr, nodeId: 'relay-2', addresses: [] }
+  await t.rejects(ca.enroll(request, { crlUrl: 'https://ca/v1/crl' }), { code: 'ENROLLMENT_DELEGATED' })
+  await t.rejects(ca.createToken({ nodeId: 'relay-2' }), { code: 'ENROLLMENT_DELEGATED' }, 'nobody could use it')
   await t.rejects(issuing.rekeyRoot(LOCAL_ACTOR), { code: 'ENROLLMENT_ROOT_ABSENT' })
   await t.rejects(issuing.signIssuingCa(answer, LOCAL_ACTOR), { code: 'ENROLLMENT_ROOT_ABSENT' })
 

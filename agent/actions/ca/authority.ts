@@ -35,7 +35,7 @@ export const caIssuingRequest: Action<CaIssuingRequestOptions> = async (options,
   const request = await initIssuingCa({ home: context.home, unlock, suite: options.suite }, systemDependencies())
   const path = await writeOutput(options.out, request, context)
   context.result({ path }, `The request is in ${path}`)
-  context.note(`Next, where the root is: gapmesh ca issuing sign ${options.out} --out ANSWER`)
+  context.note(`Next, where the root is: gapmesh ca issuing sign ${options.out} --home ROOT --out ANSWER`)
   return 0
 }
 
@@ -48,7 +48,9 @@ export const caIssuingSign: Action<CaSignOptions> = async (options, context) => 
   }))
   const path = await writeOutput(options.out, fromBase64(answer), context)
   context.result({ path }, `The answer is in ${path}`)
-  context.note(`Next, where the request was made: gapmesh ca issuing install ANSWER --root ${root.fingerprint}`)
+  context.note(
+    `Next, where the request was made: gapmesh ca issuing install ANSWER --home HOME --root ${root.fingerprint}`,
+  )
   return 0
 }
 

@@ -8,6 +8,7 @@ import { IDENTITY_SUITES, NODE_KEYS } from '../../../enrollment/keys/index.ts'
 import { ensureSigningKey } from '../../../enrollment/store/index.ts'
 import type { Action, CaOperatorAddOptions, CaOptions, CommandContext } from '../../cli/index.ts'
 import { pairs, timeText } from '../../cli/index.ts'
+import { AGENT_ERRORS } from '../../errors.ts'
 import { type SystemDependencies, systemDependencies } from '../system.ts'
 import { unlockWith } from '../unlock.ts'
 import { atDesk, type CaDesk } from './desk.ts'
@@ -78,6 +79,7 @@ export const caOperatorRenew: Action<CaOptions> = async (options, context) => {
 
 /** `gapmesh ca approve`: an operator's word for a change of the root, over HTTPS. */
 export const caApprove: Action<CaOptions> = async (options, context) => {
+  if (options.url === undefined) throw AGENT_ERRORS.create('AGENT_CA_OPERATOR_NONE')
   const approvals = await atDesk(options, context, (desk) => desk.ask('ca.approve', {}))
   const { approvedBy, needed } = approvals
   context.result(approvals, `Approved by ${approvedBy.join(', ')}; needed: ${needed}`)

@@ -1,6 +1,7 @@
 import type { Action, CaOptions, CaPolicySetOptions } from '../../cli/index.ts'
 import { pairs } from '../../cli/index.ts'
 import type { PolicyView } from '../../control/index.ts'
+import { durationText } from '../../durations.ts'
 import { AGENT_ERRORS } from '../../errors.ts'
 import { atDesk } from './desk.ts'
 import { readInput } from './files.ts'
@@ -37,14 +38,13 @@ function readPolicy(bytes: Uint8Array): PolicyView {
 }
 
 function textOf(policy: PolicyView): string {
-  const hours = (ms: number | null) => `${(ms ?? 0) / 3_600_000} h`
   return pairs([
     ['nodes', policy.allow === null ? 'any' : policy.allow.join(' ') || 'none'],
     ['name pattern', policy.namePattern ?? 'any'],
     ['most nodes', policy.maxNodes === null ? 'any number' : String(policy.maxNodes)],
     ['proof of device', String(policy.attestation)],
     ['revoke on removal', policy.revokeOnRemoval ? 'yes' : 'no'],
-    ['certificate lifetime', hours(policy.leafLifetimeMs)],
-    ['grace after expiry', `${hours(policy.graceMs)}, ${policy.graceCount} times`],
+    ['certificate lifetime', durationText(policy.leafLifetimeMs ?? 0)],
+    ['grace after expiry', `${durationText(policy.graceMs ?? 0)}, ${policy.graceCount} times`],
   ])
 }

@@ -5,7 +5,7 @@ import { keystoreOptions, withKeystoreOptions } from './keystore-options.ts'
 
 /** Adds what every command at a CA's home has. */
 export function withCaOptions(command: Command): Command {
-  return withKeystoreOptions(withCommonOptions(command))
+  return withKeystoreOptions(withCommonOptions(command, "the CA's"))
 }
 
 /** Adds what a command has that an operator can give over HTTPS. */

@@ -30,14 +30,18 @@ function registerStatus(crl: Command, runner: CommandRunner, name: string): void
 }
 
 function registerImport(crl: Command, runner: CommandRunner): void {
-  const command = withKeystoreOptions(withCommonOptions(crl.command('import').description('take a list from a file')))
+  const command = withKeystoreOptions(
+    withCommonOptions(crl.command('import').description('take a list from a file'), "the node's or the CA's"),
+  )
     .argument('<file>', 'DER or PEM')
     .addHelpText('after', examples('gapmesh crl import north-grid.crl --home /var/lib/gapmesh'))
     .action((file: string) => runner.perform(command, 'crlImport', { file, ...keystoreOptions(command) }))
 }
 
 function registerExport(crl: Command, runner: CommandRunner): void {
-  const command = withKeystoreOptions(withCommonOptions(crl.command('export').description('write a list to a file')))
+  const command = withKeystoreOptions(
+    withCommonOptions(crl.command('export').description('write a list to a file'), "the node's or the CA's"),
+  )
     .requiredOption('--out <file>', 'where it goes')
     .addOption(new Option('--format <format>', 'how it is written').choices(['der', 'pem']).default('der'))
     .option('--delta', 'the delta instead of the full list')
