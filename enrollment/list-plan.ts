@@ -2,7 +2,7 @@ import { DELTA_LIST_LIFETIME_MS, FULL_LIST_LIFETIME_MS, MAX_CRL_SKEW_MS, REVOCAT
 
 /**
  * When a CA issues revocation lists. A revocation is followed by a full list and a delta of one number; without one, each is
- * issued anew at half the time that it promised. All deltas since a full list that was issued on schedule go on from that
+ * issued anew at half the time that it promised, or when the clock turns out to have been ahead. All deltas since a full list that was issued on schedule go on from that
  * one, so a node that has missed some needs the newest only.
  */
 
@@ -28,7 +28,8 @@ const NOTHING: ListPlan = { full: false, delta: false, rebase: false }
 /** @param revoked whether there are revocations that the lists do not have */
 export function planLists(issued: IssuedLists | undefined, revoked: boolean, nowMs: number): ListPlan {
   if (issued === undefined) return { full: true, delta: false, rebase: true }
-  const { fullAtMs, hasBase } = issued
+  const { fullAtMs, deltaAtMs, hasBase } = issued
+  if (isUnseen(Math.max(fullAtMs, deltaAtMs ?? 0), nowMs)) return { full: true, delta: false, rebase: true }
   const scheduled = nowMs >= fullAtMs + FULL_LIST_LIFETIME_MS / 2
   if (scheduled || revoked) return { full: true, delta: hasBase, rebase: scheduled || !hasBase }
   return nowMs >= deltaDueMs(issued) ? { full: false, delta: true, rebase: false } : NOTHING
@@ -44,6 +45,11 @@ function deltaDueMs({ fullAtMs, deltaAtMs, hasBase }: IssuedLists): number {
   return Math.max(fullAtMs, deltaAtMs ?? 0) + DELTA_LIST_LIFETIME_MS / 2
 }
 
+/** Whether a list is of a time so far in the future that no node can have taken it: the clock was ahead. */
+function isUnseen(thisUpdateMs: number, nowMs: number): boolean {
+  return thisUpdateMs > nowMs + MAX_CRL_SKEW_MS
+}
+
 /** Longest that a CA waits for the next second before it takes its clock for one that was set back. */
 const LONGEST_WAIT_MS = 2000
 
@@ -54,7 +60,7 @@ const LONGEST_WAIT_MS = 2000
  */
 export function timeOfNextList(lastMs: number | undefined, nowMs: number): { atMs: number; waitMs: number } {
   const second = Math.floor(nowMs / 1000) * 1000
-  if (lastMs === undefined || second > lastMs || lastMs > nowMs + MAX_CRL_SKEW_MS) return { atMs: second, waitMs: 0 }
+  if (lastMs === undefined || second > lastMs || isUnseen(lastMs, nowMs)) return { atMs: second, waitMs: 0 }
   const nextMs = lastMs + 1000
   return { atMs: nextMs, waitMs: nextMs - nowMs <= LONGEST_WAIT_MS ? nextMs - nowMs : 0 }
 }

@@ -24,8 +24,6 @@ export type CaChange =
   /** Forgets a certificate as if it had not been issued; none that was revoked. */
   | { readonly kind: 'forget-certificate'; readonly issued: IssuedCertificate }
   | { readonly kind: 'revocation'; readonly revocation: StoredRevocation }
-  /** Takes a revocation out of the lists; the certificate stays marked as revoked. */
-  | { readonly kind: 'unlist'; readonly revocation: StoredRevocation }
   | { readonly kind: 'owner'; readonly nodeId: string; readonly owner: NameOwner }
   | { readonly kind: 'peer'; readonly nodeId: string; readonly peer: PeerAddresses }
   /** A record with the lists that it names; those that are left out stay as they are. */
@@ -64,14 +62,14 @@ export interface CaStore {
   countCertificates(): Promise<number>
   /** Certificates of one holder, in no order. */
   certificatesOf(kind: HolderKind, name: string): Promise<readonly HeldCertificate[]>
-  /** Serial numbers of the certificates over one identity key. */
+  /** Serial numbers of the certificates over one identity key, revoked ones that were lost included. */
   certificatesOver(identityKeyId: Uint8Array): Promise<readonly Uint8Array[]>
   /** Every certificate of one kind, those of a holder one after the other. */
   heldCertificates(kind: HolderKind): AsyncIterable<HeldCertificate & { readonly name: string }>
   /** Names of holders that have a certificate which is neither expired nor revoked. */
   liveHolders(kind: HolderKind, nowMs: number): Promise<ReadonlySet<string>>
   revocation(serialNumber: Uint8Array): Promise<StoredRevocation | undefined>
-  /** Revocations that are listed, with sequences above `after`, in ascending order. */
+  /** Revocations with sequences above `after`, in ascending order. */
   revocations(after: number): AsyncIterable<StoredRevocation>
   owner(nodeId: string): Promise<NameOwner | undefined>
   /** Addresses of nodes other than `exceptNodeId`, the most recently learned node first; in a large mesh, of some. */

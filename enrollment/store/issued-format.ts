@@ -67,7 +67,7 @@ export interface NameOwner {
   readonly graceUsed: number
 }
 
-/** A revocation as the CA keeps it until it need be listed no longer. */
+/** A revocation as the CA keeps it. */
 export interface StoredRevocation {
   /** Rises by one with each revocation of this CA. */
   readonly sequence: number

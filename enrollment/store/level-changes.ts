@@ -35,8 +35,6 @@ export async function operationsOf(rooms: CaRooms, change: CaChange): Promise<Op
       return forgetCertificate(rooms, change.issued)
     case 'revocation':
       return revocationOperations(rooms, change.revocation)
-    case 'unlist':
-      return [rooms.revocations.delete(uintBytes(change.revocation.sequence))]
     case 'owner':
       return [owners.put(utf8(change.nodeId), encodeNameOwner(change.owner))]
     case 'peer':
@@ -80,10 +78,10 @@ export function indexOperations(rooms: CaRooms, issued: IssuedCertificate): Oper
   ]
 }
 
-/** A later revocation of the same certificate takes the place of the one before. */
+/** Also of a certificate that is not known. A later revocation of the same certificate takes the place of the one before. */
 async function revocationOperations(rooms: CaRooms, revocation: StoredRevocation): Promise<Operation[]> {
-  const { revocations, revoked, holders } = rooms
-  const { sequence, serialNumber, kind, name, issuedAtMs, notAfterMs } = revocation
+  const { revocations, revoked, holders, keys } = rooms
+  const { sequence, serialNumber, keyHash, kind, name, issuedAtMs, notAfterMs } = revocation
   const bytesBefore = await revoked.get(serialNumber)
   const before = bytesBefore === undefined ? undefined : decodeRevocation(bytesBefore)
   const bytes = encodeRevocation(revocation)
@@ -92,6 +90,8 @@ async function revocationOperations(rooms: CaRooms, revocation: StoredRevocation
     ...(before === undefined ? [] : [revocations.delete(uintBytes(before.sequence))]),
     revocations.put(uintBytes(sequence), bytes),
     revoked.put(serialNumber, bytes),
+    // Of a certificate too that was lost with a backup: its key stays revoked.
+    keys.put(concatBytes(keyHash, serialNumber), new Uint8Array()),
     ...(name === '' ? [] : [holders.put(holderKey(kind, name, serialNumber), held)]),
   ]
 }

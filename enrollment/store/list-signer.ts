@@ -45,7 +45,7 @@ export class ListSigner {
     const first = BigInt(1 + edition.restores * RESTORE_NUMBER_STEP)
     const number = record === undefined ? first : record.number + 1n
     const thisUpdateMs = timeAfter(record, nowMs).atMs
-    const { listed, expired } = await this.#revocations(authority, { nowMs, graceMs: edition.graceMs })
+    const listed = await this.#revocations(authority, { nowMs, graceMs: edition.graceMs })
     const sign = (kind: ListKind) => this.#sign(authority, { kind, number, thisUpdateMs, listed, record, edition })
     const full = plan.full ? await sign('full') : undefined
     const delta = plan.delta ? await sign('delta') : undefined
@@ -61,27 +61,22 @@ export class ListSigner {
     const kinds = [...(full === undefined ? [] : ['full']), ...(delta === undefined ? [] : ['delta'])].join(' and ')
     const detail = `${kinds} ${number}, ${listed.length} revoked, ${toHex(after.authorityKeyId).slice(0, 16)}`
     return {
-      changes: [
-        { kind: 'list', record: after, full: full?.der, delta: delta?.der },
-        ...expired.map((revocation): CaChange => ({ kind: 'unlist', revocation })),
-      ],
+      changes: [{ kind: 'list', record: after, full: full?.der, delta: delta?.der }],
       audit: [auditEntry({ atMs: nowMs, event: 'list-issued', actor: POLICY_ACTOR, detail })],
     }
   }
 
+  /** Those that are over are left out, and stay in the store: the clock may be wrong today. */
   async #revocations(
     { certificate }: OwnAuthority,
     { nowMs, graceMs }: { nowMs: number; graceMs: number },
-  ): Promise<{ listed: StoredRevocation[]; expired: StoredRevocation[] }> {
+  ): Promise<StoredRevocation[]> {
     const listed: StoredRevocation[] = []
-    const expired: StoredRevocation[] = []
     for await (const revocation of this.#parts.store.revocations(0)) {
       if (!equalBytes(revocation.authorityKeyId, certificate.subjectKeyId)) continue
-      const over = nowMs > listedUntilMs(revocation.notAfterMs, graceMs)
-      if (over) expired.push(revocation)
-      else listed.push(revocation)
+      if (nowMs <= listedUntilMs(revocation.notAfterMs, graceMs)) listed.push(revocation)
     }
-    return { listed, expired }
+    return listed
   }
 
   async #sign(

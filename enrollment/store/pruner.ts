@@ -11,9 +11,9 @@ const BATCH = 64
 const KINDS: readonly HolderKind[] = ['node', 'operator']
 
 /**
- * Forgets certificates about which nothing can be asked any more: a node gets a hundred in a year, of 8 kB each. The newest
- * of each holder stays, and so does every revoked one, whose key must never be certified again. A clock that is years
- * ahead for a while costs nothing, therefore, that is in use.
+ * Forgets certificates about which nothing can be asked any more: a node gets a hundred in a year, of 8 kB each. One goes when
+ * its holder got another so much later that it had ended for good: a clock that is years ahead for a while costs nothing,
+ * therefore, that is in use. Every revoked one stays, whose key must never be certified again.
  */
 export class CertificatePruner {
   readonly #parts: Pick<CaParts, 'store' | 'dependencies'>
@@ -25,47 +25,56 @@ export class CertificatePruner {
   /** @returns how many were forgotten */
   async prune(): Promise<number> {
     let forgotten = 0
+    let batch: Uint8Array[] = []
     for (const kind of KINDS) {
-      const useless = await this.#useless(kind)
-      for (let at = 0; at < useless.length; at += BATCH) {
-        forgotten += await this.#forget(useless.slice(at, at + BATCH))
+      for await (const serialNumber of this.#useless(kind)) {
+        batch.push(serialNumber)
+        if (batch.length < BATCH) continue
+        forgotten += await this.#forget(batch)
+        batch = []
       }
     }
+    forgotten += await this.#forget(batch)
     if (forgotten > 0)
       this.#parts.dependencies.logger.info({ forgotten }, 'certificates that ended long ago are forgotten')
     return forgotten
   }
 
-  /** Serial numbers: 20 bytes for each, of what came together since the last time. */
-  async #useless(kind: HolderKind): Promise<Uint8Array[]> {
-    const { store, dependencies } = this.#parts
-    const nowMs = dependencies.clock.now()
-    const useless: Uint8Array[] = []
-    let holder: string | undefined
-    let newest: HeldCertificate | undefined
-    const judge = (one: HeldCertificate) => {
-      if (!one.revoked && nowMs > forgottenAfterMs(one.notAfterMs)) useless.push(one.serialNumber)
-    }
-    for await (const { name, ...held } of store.heldCertificates(kind)) {
-      if (name !== holder) newest = undefined
+  async *#useless(kind: HolderKind): AsyncIterable<Uint8Array> {
+    const nowMs = this.#parts.dependencies.clock.now()
+    let holder = ''
+    let held: HeldCertificate[] = []
+    for await (const { name, ...one } of this.#parts.store.heldCertificates(kind)) {
+      if (name !== holder) {
+        yield* uselessOf(held, nowMs)
+        held = []
+      }
       holder = name
-      const [older, later] =
-        newest === undefined || newest.notAfterMs <= held.notAfterMs ? [newest, held] : [held, newest]
-      if (older !== undefined) judge(older)
-      newest = later
+      held.push(one)
     }
-    return useless
+    yield* uselessOf(held, nowMs)
   }
 
+  /** No certificate is revoked meanwhile. */
   async #forget(serialNumbers: readonly Uint8Array[]): Promise<number> {
+    if (serialNumbers.length === 0) return 0
     const { store } = this.#parts
-    const changes: CaChange[] = []
-    for (const serialNumber of serialNumbers) {
-      const issued = await store.certificate(serialNumber)
-      const revoked = (await store.revocation(serialNumber)) !== undefined
-      if (issued !== undefined && !revoked) changes.push({ kind: 'forget-certificate', issued })
-    }
-    await store.commit(changes, [])
-    return changes.length
+    return store.locked('all', async () => {
+      const changes: CaChange[] = []
+      for (const serialNumber of serialNumbers) {
+        const issued = await store.certificate(serialNumber)
+        const revoked = (await store.revocation(serialNumber)) !== undefined
+        if (issued !== undefined && !revoked) changes.push({ kind: 'forget-certificate', issued })
+      }
+      await store.commit(changes, [])
+      return changes.length
+    })
   }
+}
+
+/** Serial numbers, among the certificates of one holder. */
+function uselessOf(held: readonly HeldCertificate[], nowMs: number): Uint8Array[] {
+  const latestMs = Math.max(...held.map(({ issuedAtMs }) => issuedAtMs))
+  const isOver = ({ notAfterMs }: HeldCertificate) => forgottenAfterMs(notAfterMs) < Math.min(nowMs, latestMs)
+  return held.filter((one) => !one.revoked && isOver(one)).map(({ serialNumber }) => serialNumber)
 }

@@ -2,7 +2,8 @@ import { equalBytes, toHex } from '../../core/index.ts'
 import { type Actor, auditEntry, LOCAL_ACTOR } from '../audit.ts'
 import { parseCrl, type RevocationList, verifyCrl } from '../crl/index.ts'
 import { ENROLLMENT_ERRORS } from '../errors.ts'
-import { MAX_LEAF_LIFETIME_MS, RESTORE_NUMBER_STEP } from '../limits.ts'
+import { RESTORE_NUMBER_STEP } from '../limits.ts'
+import type { OwnAuthority } from './authorities.ts'
 import { markBehind } from './behind.ts'
 import type { CaParts } from './ca-parts.ts'
 import type { CaChange } from './ca-store.ts'
@@ -57,12 +58,16 @@ export class RecoveryDesk {
   }
 
   async #checkOwn(list: RevocationList): Promise<RevocationList> {
-    const { authorities, store, dependencies } = this.#parts
-    const authority = authorities.find(list.authorityKeyId)
-    if (authority === undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CRL_AUTHORITY_UNKNOWN')
+    const { store, dependencies } = this.#parts
     const { signaturePolicy } = await settingsOf(store)
-    await verifyCrl(list, authority.certificate, { provider: dependencies.provider, signaturePolicy })
+    await verifyCrl(list, this.#authorityOf(list).certificate, { provider: dependencies.provider, signaturePolicy })
     return list
+  }
+
+  #authorityOf({ authorityKeyId }: RevocationList): OwnAuthority {
+    const authority = this.#parts.authorities.find(authorityKeyId)
+    if (authority === undefined) throw ENROLLMENT_ERRORS.create('ENROLLMENT_CRL_AUTHORITY_UNKNOWN')
+    return authority
   }
 
   /** As used, not as expired: the clock may be wrong today. */
@@ -98,13 +103,9 @@ export class RecoveryDesk {
     const { authorityKeyId } = list
     const { serialNumber, revokedAtMs, reason, invalidityMs } = entry
     const issued = await this.#parts.store.certificate(serialNumber)
-    // Of a certificate that was lost with the rest, the end is not known: as late as it can be.
-    const unknown = {
-      kind: 'node',
-      name: '',
-      issuedAtMs: 0,
-      notAfterMs: list.thisUpdateMs + MAX_LEAF_LIFETIME_MS,
-    } as const
+    // Of a certificate that was lost with the rest, the end is not known: that of its issuer at the latest.
+    const { notAfterMs: latestMs } = this.#authorityOf(list).certificate
+    const unknown = { kind: 'node', name: '', issuedAtMs: 0, notAfterMs: latestMs } as const
     const { kind, name, issuedAtMs, notAfterMs } = issued ?? unknown
     const keyHash = entry.keyHash?.slice() ?? issued?.identityKeyId ?? new Uint8Array(32)
     const facts = { serialNumber: serialNumber.slice(), authorityKeyId, keyHash, kind, name, issuedAtMs, notAfterMs }

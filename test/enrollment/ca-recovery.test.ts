@@ -5,7 +5,7 @@ import { SimulatedClock, toHex } from '../../core/index.ts'
 import { parseCrl } from '../../enrollment/crl/index.ts'
 import { LOCAL_ACTOR } from '../../enrollment/index.ts'
 import { RESTORE_NUMBER_STEP } from '../../enrollment/limits.ts'
-import { type MeshCa, openCa } from '../../enrollment/store/index.ts'
+import { initIssuingCa, type MeshCa, openCa } from '../../enrollment/store/index.ts'
 import { makeCsr, makeTestCa, testDependencies, testUnlock } from '../helpers/ca.ts'
 import { addTestOperator, CRL_URL, enrollMember, eventsOf, rotateMember } from '../helpers/ca-members.ts'
 
@@ -120,4 +120,26 @@ t.test('tokens stay void when the clock was ahead while the CA was restored', as
   clock.jumpTo(nowMs)
   t.equal((await restored.status()).tokens.open, 0)
   await t.rejects(enroll(), { code: 'ENROLLMENT_TOKEN_USED' })
+})
+
+t.test('a lost revocation that comes back holds for as long as what it revokes, and for its key', async (t) => {
+  const { ca, restore, clock } = await makeBackedUp(t)
+  const stolen = await enrollMember(ca, 'relay-2', by)
+  const at = { home: join(t.testdirName, 'issuing'), unlock: testUnlock() }
+  await ca.revoke({ nodeId: 'relay-2' }, { reason: 'keyCompromise' }, LOCAL_ACTOR)
+  await ca.signIssuingCa(await initIssuingCa(at, testDependencies({ clock })), LOCAL_ACTOR)
+  let issuing = new Uint8Array()
+  for await (const one of ca.list({ kind: 'issuing' })) issuing = Uint8Array.from(one.serialNumber)
+  await clock.advance(2000)
+  await ca.revoke({ serialNumber: issuing }, { reason: 'cACompromise' }, LOCAL_ACTOR)
+  const [lost] = await ca.lists()
+  await ca.close()
+  const restored = await restore()
+  await restored.restored(LOCAL_ACTOR, { lists: [lost!.full.der] })
+  const again = enrollMember(restored, 'relay-3', { ...by, keys: stolen.keys })
+  await t.rejects(again, { code: 'ENROLLMENT_KEY_REVOKED' })
+  clock.jumpTo(clock.now() + 2 * 365 * 24 * 3600 * 1000)
+  const [own] = await restored.lists()
+  const listed = [...parseCrl(own!.full.der).entries].map(({ serialNumber }) => toHex(serialNumber))
+  t.ok(listed.includes(toHex(issuing)), 'an issuing CA lives for years')
 })

@@ -130,9 +130,6 @@ export function caStoreSuite(name: string, open: (t: Test) => Promise<CaStore>):
     await put(store, { kind: 'revocation', revocation: worse })
     t.strictSame(await all(store.revocations(0)), [two, worse])
     t.strictSame(await store.revocation(serial(1)), worse)
-    await put(store, { kind: 'unlist', revocation: worse })
-    t.strictSame(await all(store.revocations(0)), [two])
-    t.strictSame(await store.revocation(serial(1)), worse, 'it is remembered')
   })
 
   test('lists of any size, each in place of the one before', async (t, store) => {

@@ -18,6 +18,9 @@ t.test('what to issue when', (t) => {
   t.same(plan(84, true), { full: true, delta: true, rebase: true })
   t.same(plan(24, false, { hasBase: false }), NOTHING, 'no delta after a restore')
   t.same(plan(1, true, { hasBase: false }), { full: true, delta: false, rebase: true })
+  const anew = { full: true, delta: false, rebase: true }
+  t.same(plan(-1), anew, 'no node can have taken a list of the future')
+  t.same(plan(1), anew, 'nor such a delta')
   t.equal(nextIssueMs(lists), 24 * HOUR_MS)
   t.equal(nextIssueMs({ ...lists, deltaAtMs: undefined }), 12 * HOUR_MS)
   t.equal(nextIssueMs({ ...lists, hasBase: false }), 84 * HOUR_MS)
