@@ -43,6 +43,19 @@ export const AGENT_ERRORS = defineErrors('agent', {
     hint: 'Every key and what it takes: docs/configuration.md',
   },
 
+  AGENT_BUNDLE_INPUT: {
+    message: 'the input is neither a bundle nor hexadecimal digits of one',
+    hint: 'Name a file, write the digits, or write - and pipe it in.',
+  },
+  AGENT_BUNDLE_JSON: {
+    message: 'the JSON document does not describe a bundle',
+    hint: 'Write it as gapmesh bundle decode --json prints it.',
+  },
+  AGENT_BUNDLE_OPTIONS: {
+    message: 'the options do not make a bundle',
+    hint: 'Add --help to the command to see what it takes.',
+  },
+
   AGENT_CONTROL_NOT_RUNNING: {
     message: 'no agent is running in this home',
     hint: 'Start it with: gapmesh run --home DIR',
@@ -92,6 +105,19 @@ export const AGENT_ERRORS = defineErrors('agent', {
   AGENT_RECORD_AMBIGUOUS: {
     message: 'the ids of several records begin so',
     hint: 'Give more digits of the id.',
+  },
+
+  AGENT_BUNDLE_UNKNOWN: {
+    message: 'no such bundle waits on this node',
+    hint: 'gapmesh bundle list shows the ids of those that do.',
+  },
+  AGENT_BUNDLE_AMBIGUOUS: {
+    message: 'the ids of several bundles begin so',
+    hint: 'Give more digits of the id.',
+  },
+  AGENT_BUNDLE_TOO_LARGE: {
+    message: 'the payload is longer than one bundle may be',
+    hint: 'Split it into parts of at most 1 MiB.',
   },
 
   AGENT_HOME_NOT_ENROLLED: {

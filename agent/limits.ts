@@ -72,3 +72,12 @@ export const MAX_PROVISIONAL_REVOCATIONS = 4096
 
 /** Pseudonym keys of past epochs that stay in the keystore, which has room for so many keys: each revocation brings another. */
 export const MAX_PAST_PSEUDONYM_KEYS = 16
+
+/** Longest payload that a command hands to the node as one bundle, in bytes. */
+export const MAX_SENT_PAYLOAD_BYTES = 1024 * 1024
+
+/** Longest lifetime of a bundle that is made here, in milliseconds: five years. */
+export const MAX_BUNDLE_LIFETIME_MS = 1_827 * 86_400_000
+
+/** Most bundles that one command lists. */
+export const MAX_LISTED_BUNDLES = 10_000

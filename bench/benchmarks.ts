@@ -1,4 +1,5 @@
 import { agentBenchmark } from './agent.ts'
+import { bundlesBenchmark } from './bundles.ts'
 import { crlBenchmark } from './crl.ts'
 import { enrollBenchmark } from './enroll.ts'
 import { handshakeBenchmark } from './handshake.ts'
@@ -7,6 +8,7 @@ import { ledgerBenchmark } from './ledger.ts'
 import { linksBenchmark } from './link.ts'
 import { recordsBenchmark } from './records.ts'
 import { stormBenchmark } from './storm.ts'
+import { tcpclBenchmark } from './tcpcl.ts'
 
 /** Every benchmark, in the order in which they run. */
 export const BENCHMARKS: readonly Benchmark[] = [
@@ -15,7 +17,9 @@ export const BENCHMARKS: readonly Benchmark[] = [
   stormBenchmark,
   handshakeBenchmark,
   linksBenchmark,
+  bundlesBenchmark,
   crlBenchmark,
   enrollBenchmark,
+  tcpclBenchmark,
   agentBenchmark,
 ]

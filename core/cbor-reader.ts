@@ -114,6 +114,11 @@ export class CborReader {
     return this.since(this.#content(this.#head(MAJOR.bytes, what, bounds), what))
   }
 
+  /** Length of a byte string within `bounds`, whose content is not read: it may be yet to come. */
+  bytesHead(what: string, bounds?: Bounds): number {
+    return this.#head(MAJOR.bytes, what, bounds)
+  }
+
   /** Text whose UTF-8 length is within `bounds`. */
   text(what: string, bounds?: Bounds): string {
     const start = this.#content(this.#head(MAJOR.text, what, bounds), what)

@@ -1,6 +1,10 @@
 /** Major types of the items written here, in place (RFC 8949 §3.1). */
 const UINT = 0 << 5
 const BYTES = 2 << 5
+const TEXT = 3 << 5
+const ARRAY = 4 << 5
+
+const UTF8 = new TextEncoder()
 
 /**
  * Writes deterministic CBOR (RFC 8949 §4.2.1) item by item into memory of its own: the twin of `CborReader`, for formats
@@ -20,6 +24,11 @@ export class CborWriter {
     return this.#out.subarray(0, this.#at)
   }
 
+  /** Number of bytes written so far. */
+  get length(): number {
+    return this.#at
+  }
+
   /** Items that are encoded already. */
   encoded(items: Uint8Array): this {
     this.#out.set(items, this.#at)
@@ -37,6 +46,40 @@ export class CborWriter {
   bytes(value: Uint8Array): this {
     this.#head(BYTES, value.length)
     return this.encoded(value)
+  }
+
+  /** The head of a byte string of `length` bytes, whose content is written otherwise. */
+  bytesHead(length: number): this {
+    this.#head(BYTES, length)
+    return this
+  }
+
+  /** Well-formed text. */
+  text(value: string): this {
+    const start = this.#at
+    this.#head(TEXT, value.length)
+    if (this.#at + value.length <= this.#out.length && this.#ascii(value)) return this
+    this.#at = start
+    const bytes = UTF8.encode(value)
+    this.#head(TEXT, bytes.length)
+    return this.encoded(bytes)
+  }
+
+  /** Most text is ASCII, which needs no encoder; false when this is not. */
+  #ascii(value: string): boolean {
+    for (let index = 0; index < value.length; index += 1) {
+      const code = value.charCodeAt(index)
+      if (code > 0x7f) return false
+      this.#out[this.#at + index] = code
+    }
+    this.#at += value.length
+    return true
+  }
+
+  /** The head of an array of `length` items, which are written next. */
+  array(length: number): this {
+    this.#head(ARRAY, length)
+    return this
   }
 
   #head(major: number, argument: number): void {

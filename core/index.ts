@@ -20,6 +20,7 @@ export {
   type RefusalAction,
 } from './errors.ts'
 export { isDnsLabel } from './labels.ts'
+export { Locks } from './locks.ts'
 export { createLogger, LOG_LEVELS, type Logger, type LoggerOptions, type LogLevel, silentLogger } from './logger.ts'
 export { checkOptionKeys, checkWholeNumber } from './options.ts'
 export { type RandomSource, randomBelow, randomFraction, SimulatedRandom, systemRandom } from './random.ts'

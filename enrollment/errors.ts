@@ -88,7 +88,7 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
   ENROLLMENT_TIMEOUT: { message: 'the CA did not answer in time', hint: 'Try again with the same token.' },
   ENROLLMENT_SERVER_UNTRUSTED: {
     message: 'the server is not the CA that the token names; the token was not sent',
-    hint: 'Check the address. If it is right, somebody stands in between.',
+    hint: 'Check the address, and the clock of this machine. If both are right, somebody stands in between.',
   },
   ENROLLMENT_REFUSED: {
     message: 'the CA refused the request',
@@ -274,5 +274,8 @@ export const ENROLLMENT_ERRORS = defineErrors('enrollment', {
     hint: 'Check the disk, then import the current list: gapmesh crl import FILE',
   },
   ENROLLMENT_ANSWER_MALFORMED: { message: "the CA's answer is malformed or too large" },
-  ENROLLMENT_ANSWER_WRONG: { message: "the CA's certificate is not for this node, its keys or this mesh" },
+  ENROLLMENT_ANSWER_WRONG: {
+    message: "the CA's certificate is not for this node, its keys or this mesh",
+    hint: 'Is the clock of this machine right, and that of the CA? Then ask again, with the same token: the CA knows the keys.',
+  },
 })

@@ -1,11 +1,13 @@
 import { ENROLLMENT_ERRORS } from './errors.ts'
 import { ROOT_APPROVAL_MS } from './limits.ts'
 
-/** Who must agree before the root of a mesh is changed: two operators, once there are two. */
+/** Who must agree before the root of a mesh is changed: two operators, once there have been two. */
 export interface RootChange {
   readonly approvals: readonly { readonly operator: string; readonly atMs: number }[]
   /** Operators with a live certificate. */
   readonly operators: ReadonlySet<string>
+  /** How many there have ever been: the rule stays when certificates end or are revoked. */
+  readonly everOperators: number
   readonly nowMs: number
 }
 
@@ -13,11 +15,12 @@ const NEEDED = 2
 
 /** The approvals that count now, and how many must. */
 export function countApprovals(change: RootChange): { approvedBy: string[]; needed: number } {
-  const { approvals, operators, nowMs } = change
-  const counting = approvals.filter(({ operator, atMs }) => operators.has(operator) && nowMs < atMs + ROOT_APPROVAL_MS)
+  const { approvals, operators, everOperators, nowMs } = change
+  const counts = (atMs: number) => atMs <= nowMs && nowMs < atMs + ROOT_APPROVAL_MS
+  const counting = approvals.filter(({ operator, atMs }) => operators.has(operator) && counts(atMs))
   return {
     approvedBy: [...new Set(counting.map(({ operator }) => operator))],
-    needed: operators.size < NEEDED ? 0 : NEEDED,
+    needed: everOperators < NEEDED ? 0 : NEEDED,
   }
 }
 

@@ -59,6 +59,7 @@ export const OVERLAY_ERRORS = defineErrors('overlay', {
   },
   OVERLAY_LINK_FRAME_TOO_LARGE: { message: 'the admission frame is longer than its cap', action: 'reject' },
   OVERLAY_LINK_FRAME: { message: 'the admission frame is malformed', action: 'reject' },
+  OVERLAY_BUNDLE_MALFORMED: { message: 'a message of the bundle stream is malformed', action: 'reject' },
   OVERLAY_LINK_FRAME_ORDER: { message: 'the admission frame is not the one that is due', action: 'reject' },
   OVERLAY_LINK_PROTOCOL: { message: 'the admission statement is of another protocol', action: 'reject' },
   OVERLAY_LINK_ROLE: { message: 'the admission statement is of the wrong role', action: 'reject' },

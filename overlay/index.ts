@@ -4,10 +4,13 @@
  * In: own records and chain heads, once they are stored; whatever peers send. Out: everything received goes through the
  * ports of `ports.ts`, which the composition root implements, and their verdict decides what is passed on. The link
  * (`link/`) admits peers, gossip (`gossip/`) is live only, catch-up (`sync/`) makes every node end with every live
- * record, the trust stream (`trust/`) carries revocation lists, directives and keys ahead of both, discovery
+ * record, the trust stream (`trust/`) carries revocation lists, directives and keys ahead of both, bundles go from peer to
+ * peer on streams of their own (`bundles/`), discovery
  * (`discovery/`) finds peers and dials lost ones again.
  */
+
 export type { Admission, AdmissionSink, EncrypterFactory, QuicFactory, QuicLink, Refusal } from './admission.ts'
+export { BUNDLES_PROTOCOL } from './bundles/index.ts'
 export { OVERLAY_ERRORS } from './errors.ts'
 export {
   LINK_PROTOCOL,
@@ -24,6 +27,7 @@ export type { OverlayGossipOptions, OverlayOptions, OverlaySyncOptions } from '.
 export { createOverlay } from './overlay.ts'
 export type {
   BucketDigest,
+  BundlePort,
   ChainHead,
   ChainPlace,
   ChainPort,

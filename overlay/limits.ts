@@ -188,3 +188,15 @@ export const MAX_CIRCUITS = 256
 
 /** Relayed connections that one connection with a relay carries, each way. */
 export const MAX_CIRCUITS_PER_PEER = 64
+
+/** Longest bundle that peers hand to each other, in bytes; longer payloads travel as fragments. */
+export const MAX_OVERLAY_BUNDLE_BYTES = 2 * 1024 * 1024
+
+/** Longest frame of the bundle stream: a bundle and what is around it. */
+export const MAX_BUNDLE_FRAME_BYTES = MAX_OVERLAY_BUNDLE_BYTES + 16
+
+/** Bundles handed over on one stream before a new one is opened. */
+export const MAX_BUNDLES_PER_STREAM = 65_536
+
+/** Bundle streams open with one peer, each way. */
+export const MAX_BUNDLE_STREAMS_PER_PEER = 2

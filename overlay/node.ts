@@ -1,6 +1,7 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import type { RecordType } from '../records/index.ts'
 import { isRelayed } from './addresses.ts'
+import { BUNDLES_PROTOCOL, BundleStreams } from './bundles/index.ts'
 import { Discovery } from './discovery/index.ts'
 import { OVERLAY_ERRORS } from './errors.ts'
 import { Expulsion } from './expulsion.ts'
@@ -14,7 +15,7 @@ import {
   resetGossipStreams,
 } from './gossip/index.ts'
 import type { OverlayServices } from './libp2p.ts'
-import { MAX_SYNC_STREAMS_PER_PEER, MAX_TRUST_STREAMS_PER_PEER } from './limits.ts'
+import { MAX_BUNDLE_STREAMS_PER_PEER, MAX_SYNC_STREAMS_PER_PEER, MAX_TRUST_STREAMS_PER_PEER } from './limits.ts'
 import type { Listeners } from './listeners.ts'
 import type { ResolvedOptions } from './options.ts'
 import { connectionFacts, describePeer, isClassical } from './peer-info.ts'
@@ -49,6 +50,7 @@ export class OverlayNode implements Overlay {
   readonly #filter: RecordFilter
   readonly #sync: Sync
   readonly #trust: TrustStream | undefined
+  readonly #bundles: BundleStreams | undefined
   readonly #watch: GossipWatch
   readonly #discovery: Discovery
   readonly #expulsion: Expulsion
@@ -64,6 +66,7 @@ export class OverlayNode implements Overlay {
     this.#filter = new RecordFilter({ restrictions: dependencies.peers })
     this.#sync = this.#createSync(options)
     this.#trust = this.#createTrust(options)
+    this.#bundles = this.#createBundles()
     this.#gossip = this.#createGossip(options)
     this.#watch = this.#createWatch()
     this.#discovery = new Discovery(options, dependencies)
@@ -83,6 +86,9 @@ export class OverlayNode implements Overlay {
     host.addEventListener('connection:close', this.#onClose)
     await this.#handle(SYNC_PROTOCOL, this.#sync, MAX_SYNC_STREAMS_PER_PEER)
     if (this.#trust !== undefined) await this.#handle(TRUST_PROTOCOL, this.#trust, MAX_TRUST_STREAMS_PER_PEER)
+    if (this.#bundles !== undefined) {
+      await this.#handle(BUNDLES_PROTOCOL, this.#bundles, MAX_BUNDLE_STREAMS_PER_PEER)
+    }
     try {
       await host.start()
     } catch (cause) {
@@ -103,6 +109,7 @@ export class OverlayNode implements Overlay {
     this.#gossip.stop()
     this.#sync.stop()
     this.#trust?.stop()
+    this.#bundles?.stop()
     const cut = clock.setTimer(STOP_PATIENCE_MS, () => {
       for (const connection of host.getConnections()) connection.abort(new Error('the node stops'))
     })
@@ -204,6 +211,18 @@ export class OverlayNode implements Overlay {
     })
   }
 
+  #createBundles(): BundleStreams | undefined {
+    const { peers, bundles } = this.#dependencies
+    if (bundles === undefined) return undefined
+    return new BundleStreams({
+      ...this.#dependencies,
+      bundles,
+      openStream: (key) => this.#openStream(key, BUNDLES_PROTOCOL),
+      nodeIdOf: (key) => peers.get(key)?.nodeId,
+      capabilitiesOf: (key) => peers.get(key)?.standing.capabilities,
+    })
+  }
+
   #createGossip(options: ResolvedOptions): Gossip {
     const { clock, peers, host } = this.#dependencies
     return new Gossip(
@@ -238,7 +257,7 @@ export class OverlayNode implements Overlay {
     const trust = { expelled: (key: string) => this.#trust?.disconnected(key) }
     return new Expulsion({
       ...this.#dependencies,
-      holders: [this.#gossip, this.#sync, trust],
+      holders: [this.#gossip, this.#sync, trust, ...(this.#bundles === undefined ? [] : [this.#bundles])],
       forget: (nodeId, leaving) => this.#discovery.expelled(nodeId, leaving),
       resetGossip: (peer) => resetGossipStreams(peer.connections),
       reconsider: () => this.catchUp(),
@@ -265,7 +284,7 @@ export class OverlayNode implements Overlay {
     this.#preferDirect(peer, connection)
     if (!opened.first) return
     logger.info({ peer: peer.nodeId, peerId: peer.key }, 'peer connected')
-    this.#discovery.connected(peer.key)
+    this.#discovery.connected(peer)
     this.#begin(peer.key)
     listeners.emit('connected', this.#describe(peer))
   }
@@ -274,6 +293,7 @@ export class OverlayNode implements Overlay {
   #begin(key: string): void {
     this.#trust?.connected(key)
     this.#sync.connected(key)
+    this.#bundles?.connected(key)
   }
 
   #closed(connection: Connection): void {
@@ -287,6 +307,7 @@ export class OverlayNode implements Overlay {
     const leaving = { ...this.#describe(peer), ...connectionFacts(connection) }
     this.#sync.disconnected(peer.key)
     this.#trust?.disconnected(peer.key)
+    this.#bundles?.disconnected(peer.key)
     if (this.#running) this.#discovery.disconnected(peer, connection)
     listeners.emit('disconnected', leaving)
   }

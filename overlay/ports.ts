@@ -1,3 +1,4 @@
+import type { EndpointId, LinkEvents } from '../bundles/index.ts'
 import type { RecordType, ValidPath } from '../records/index.ts'
 import type { BucketDigest, IdPage, PrefixDigest } from '../records/store/index.ts'
 import type { Opinion } from './verdicts.ts'
@@ -126,4 +127,10 @@ export interface TrustPort {
   receivePseudonymKey(epoch: number, key: Uint8Array, from: Sender): Promise<Verdict>
   /** The epoch whose key this node lacks. */
   wantsPseudonymEpoch(): number | undefined
+}
+
+/** The bundle side of the node, as the overlay sees it: each peer is a contact for it. */
+export interface BundlePort extends LinkEvents {
+  /** Node endpoint of the node with this node_id. */
+  endpointOf(nodeId: string): EndpointId
 }

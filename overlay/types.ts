@@ -3,7 +3,7 @@ import type { RecordType } from '../records/index.ts'
 import type { EncrypterFactory, QuicFactory, Refusal } from './admission.ts'
 import type { GossipCounters } from './gossip/index.ts'
 import type { PeerCounts } from './peers.ts'
-import type { ChainHead, ChainPort, PeerGate, RecordPort, TrustPort } from './ports.ts'
+import type { BundlePort, ChainHead, ChainPort, PeerGate, RecordPort, TrustPort } from './ports.ts'
 import type { SyncCounters } from './sync/index.ts'
 import type { PeerList, TrustCounters } from './trust/index.ts'
 import type { Standing } from './verdicts.ts'
@@ -20,6 +20,8 @@ export interface OverlayDependencies {
   readonly quic?: QuicFactory
   /** Keeps revocation lists and keys; without it the trust stream is neither offered nor used. */
   readonly trust?: TrustPort
+  /** Takes and gives bundles; without it the bundle stream is neither offered nor used. */
+  readonly bundles?: BundlePort
   /** The gate of the links, for {@link Overlay.rejudge}. */
   readonly gate?: PeerGate
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
+import { BUNDLES_ERRORS, checkBundleQueue } from '../../bundles/index.ts'
 import { type GapmeshError, isGapmeshError } from '../../core/index.ts'
 import { openDatabase } from '../../core/store/index.ts'
 import { LEDGER_ERRORS } from '../../ledger/index.ts'
@@ -122,7 +123,11 @@ async function checkStores({ home, identity, config, options, context }: StoreCh
       throw LEDGER_ERRORS.create('LEDGER_DAMAGED', { detail: told.join('; ') + more })
     }
     if (!store.ok) throw new TypeError(JSON.stringify(store))
-    return { result: undefined, detail: `${ledger.blocksChecked} blocks, ${store.records} records` }
+    const queue = await checkBundleQueue({ database, sealer, directory: home.bundles })
+    const [problem] = queue.problems
+    if (problem !== undefined) throw BUNDLES_ERRORS.create('BUNDLES_DAMAGED', { detail: problem.message })
+    const counts = `${ledger.blocksChecked} blocks, ${store.records} records, ${queue.bundlesChecked} bundles`
+    return { result: undefined, detail: counts }
   } finally {
     await database.close()
   }

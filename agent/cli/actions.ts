@@ -111,6 +111,35 @@ export interface CaServeOptions extends KeystoreOptions {
   readonly publicUrl?: string
 }
 
+/** How strictly a bundle is judged. */
+export interface BundlePolicyOptions {
+  readonly policy: 'strict' | 'relaxed'
+}
+
+export interface BundleFileOptions extends BundlePolicyOptions {
+  /** A file, hexadecimal digits, or `-` for standard input. */
+  readonly input: string
+}
+
+export interface BundleEncodeOptions extends BundlePolicyOptions {
+  /** JSON as `bundle decode --json` prints it: a file, or `-`. Else the other options say what is encoded. */
+  readonly input?: string
+  readonly source?: string
+  readonly destination?: string
+  readonly reportTo?: string
+  readonly lifetimeMs?: number
+  /** File with the payload, or `-`. */
+  readonly payload?: string
+  /** Milliseconds since the Unix epoch; 0 for none. Now when absent. */
+  readonly createdMs?: number
+  readonly sequence?: number
+  readonly hopLimit?: number
+  /** Names of bundle flags. */
+  readonly flags?: readonly string[]
+  readonly out?: string
+  readonly hex?: boolean
+}
+
 export interface CrlFileOptions {
   readonly file: string
 }
@@ -194,6 +223,9 @@ export interface CliActions {
   readonly directiveRevoke: Action<DirectiveRevokeOptions>
   readonly directiveRotate: Action<DirectiveRotateOptions>
   readonly nodeEnroll: Action<NodeEnrollOptions>
+  readonly bundleDecode: Action<BundleFileOptions>
+  readonly bundleVerify: Action<BundleFileOptions>
+  readonly bundleEncode: Action<BundleEncodeOptions>
   readonly run: Action<RunOptions>
   readonly doctor: Action<KeystoreOptions>
   readonly demo: Action<DemoOptions>

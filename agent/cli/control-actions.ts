@@ -11,6 +11,7 @@ import {
 } from '../control/index.ts'
 import { spanText } from '../durations.ts'
 import type { ExitCode } from './actions.ts'
+import { bundleRows } from './bundle-text.ts'
 import type { CommandContext } from './context.ts'
 import { resolveTime, type TimeArgument } from './parse.ts'
 import { recordLine, recordText, recordTitles } from './record-text.ts'
@@ -157,6 +158,7 @@ function statusText(status: StatusResult): string {
       `${records.held} held (${records.bytes} bytes), ${records.received} received, ${records.expired} expired`,
     ],
     ...countsRow('refused', records.refused),
+    ...bundleRows(status.bundles),
     ['ledger', `${ledger.headSeq} blocks of this node (${status.append}), ${ledger.origins} chains`],
     ...countsRow('ingest', ingest.counters),
     ...ingest.inputs.map((input): [string, string] => ['input', inputText(input)]),

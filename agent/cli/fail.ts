@@ -31,7 +31,8 @@ function isSystemError(error: unknown): boolean {
 
 function exitCodeOf(error: GapmeshError): ExitCode {
   // What was typed or written into the configuration is not what gapmesh takes.
-  if (/^(?:AGENT_(?:CONFIG_|CONTROL_PARAMETER$|METRICS_ADDRESS$)|ENROLLMENT_URL$)/.test(error.code)) return 2
+  if (/^(?:AGENT_(?:CONFIG_|CONTROL_PARAMETER$|METRICS_ADDRESS$|BUNDLE_OPTIONS$)|ENROLLMENT_URL$)/.test(error.code))
+    return 2
   return isRefusal(error) ? 3 : 1
 }
 

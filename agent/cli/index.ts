@@ -8,6 +8,8 @@
  */
 export type {
   Action,
+  BundleEncodeOptions,
+  BundleFileOptions,
   CaAuditListOptions,
   CaAuditVerifyOptions,
   CaExportOptions,

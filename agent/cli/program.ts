@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import type { CliActions, ExitCode } from './actions.ts'
+import { registerBundle } from './commands/bundle.ts'
 import { registerCa } from './commands/ca.ts'
 import { registerCrl } from './commands/crl.ts'
 import { registerDirective } from './commands/directive.ts'
@@ -52,6 +53,7 @@ function createProgram({ version, io }: CliDependencies, runner: CommandRunner):
   registerTop(program, runner)
   registerRecord(program, runner)
   registerNode(program, runner)
+  registerBundle(program, runner)
   registerCa(program, runner)
   registerCrl(program, runner)
   registerDirective(program, runner)

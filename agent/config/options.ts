@@ -1,5 +1,14 @@
 /** How the text or YAML value of an option is read. Lists hold items of the named type. */
-export type OptionType = 'text' | 'path' | 'integer' | 'boolean' | 'choice' | 'address' | 'path-list' | 'multiaddr-list'
+export type OptionType =
+  | 'text'
+  | 'path'
+  | 'integer'
+  | 'boolean'
+  | 'choice'
+  | 'address'
+  | 'path-list'
+  | 'text-list'
+  | 'multiaddr-list'
 
 /** One option of the agent: key in the file, flag, variable, check, help and reference page all come from this. */
 export interface OptionSpec {
@@ -14,7 +23,7 @@ export interface OptionSpec {
   readonly max?: number
   /** Of a choice. */
   readonly choices?: readonly string[]
-  /** Of a text: what it must match, and the same for people. */
+  /** Of a text, or of each in a list: what it must match, and the same for people. */
   readonly pattern?: RegExp
   readonly values?: string
   readonly description: string
@@ -118,6 +127,49 @@ export const OPTIONS = [
     key: 'crl.staleness.operator',
     ...STALENESS,
     description: 'The same for operators: with fail-closed their directives are refused meanwhile.',
+  },
+  {
+    key: 'bundles.routing',
+    type: 'choice',
+    choices: ['epidemic', 'spray-and-wait', 'direct', 'static'],
+    default: 'epidemic',
+    description:
+      'Who gets a bundle that waits: every node that has not seen it (epidemic), a few that pass it on (spray-and-wait), its destination alone (direct), or whom bundles.routes names (static). Control bundles always go to everyone.',
+  },
+  {
+    key: 'bundles.routes',
+    type: 'text-list',
+    default: [],
+    pattern: /^(?:\*|[a-z0-9-]{1,63})=[a-z0-9-]{1,63}$/,
+    values: 'a list of NODE=VIA, where NODE may be * for all others',
+    description: 'With static routing: over which neighbour a node is reached. The destination itself is always taken.',
+  },
+  {
+    key: 'bundles.max_mib',
+    type: 'integer',
+    min: 1,
+    max: 1_048_576,
+    default: 1024,
+    unit: 'MiB',
+    description: 'Most that waiting bundles take on disk. A twentieth of it is for control bundles alone.',
+  },
+  {
+    key: 'bundles.max_count',
+    type: 'integer',
+    min: 1,
+    max: 10_000_000,
+    default: 100_000,
+    unit: 'bundles',
+    description: 'Most waiting bundles.',
+  },
+  {
+    key: 'bundles.peer_percent',
+    type: 'integer',
+    min: 1,
+    max: 100,
+    default: 50,
+    unit: 'per cent',
+    description: 'How much of the queue bundles from one peer may take.',
   },
   {
     key: 'ingest.eve',
@@ -236,7 +288,7 @@ type ValueOf<S> = S extends { type: 'integer' }
     ? boolean
     : S extends { type: 'choice'; choices: readonly (infer Choice)[] }
       ? Choice
-      : S extends { type: 'path-list' | 'multiaddr-list' }
+      : S extends { type: 'path-list' | 'text-list' | 'multiaddr-list' }
         ? readonly string[]
         : string
 
@@ -263,7 +315,7 @@ export function variableOf(key: string): string {
 
 /** True for an option that takes several values. */
 export function isList(spec: OptionSpec): boolean {
-  return spec.type === 'path-list' || spec.type === 'multiaddr-list'
+  return spec.type.endsWith('-list')
 }
 
 /** What values an option takes, for people: `1 to 1000 peers`, `edge, validator or both`. */

@@ -6,6 +6,13 @@
  * {@link ControlClient}.
  */
 export type {
+  BundleExplanation,
+  BundleSendParams,
+  BundleStatus,
+  BundleSummary,
+  ReceivedBundle,
+} from './bundle-messages.ts'
+export type {
   AuditView,
   CaSummary,
   IssuedFilter,

@@ -1,3 +1,4 @@
+import type { BundleControlMethods, BundleControlStreams, BundleStatus } from './bundle-messages.ts'
 import type { CaControlMethods, CaControlStreams } from './ca-messages.ts'
 import type { TrustControlMethods, TrustStatus, VerdictView } from './trust-messages.ts'
 
@@ -144,6 +145,7 @@ export interface StatusResult {
     readonly catchUp: Readonly<Record<string, number>>
   }
   readonly trust: TrustStatus
+  readonly bundles: BundleStatus
   /** Things an operator should look at, one line each; empty when all is well. */
   readonly warnings: readonly string[]
 }
@@ -173,7 +175,7 @@ export interface LedgerCheck {
 }
 
 /** Every request: what it takes, what it answers. A node answers all but `ca.*`, a serving CA those alone. */
-export interface ControlMethods extends CaControlMethods, TrustControlMethods {
+export interface ControlMethods extends BundleControlMethods, CaControlMethods, TrustControlMethods {
   status: { params: Record<string, never>; result: StatusResult }
   'records.list': { params: RecordFilter; result: { readonly records: readonly RecordSummary[] } }
   'records.show': { params: { readonly id: string }; result: RecordDetail }
@@ -184,7 +186,7 @@ export interface ControlMethods extends CaControlMethods, TrustControlMethods {
 }
 
 /** Requests that answer with a stream. */
-export interface ControlStreams extends CaControlStreams {
+export interface ControlStreams extends BundleControlStreams, CaControlStreams {
   'records.tail': { params: RecordFilter; item: RecordSummary }
 }
 

@@ -1,10 +1,29 @@
 import { isIP } from 'node:net'
 import { MAX_RECORD_BYTES } from '../../records/index.ts'
 import { MAX_CERTIFICATE_BYTES, MAX_CHAIN_LENGTH } from '../../records/path/index.ts'
-import { MAX_LISTED_RECORDS, MAX_NOTE_CHARACTERS } from '../limits.ts'
+import {
+  MAX_BUNDLE_LIFETIME_MS,
+  MAX_LISTED_BUNDLES,
+  MAX_LISTED_RECORDS,
+  MAX_NOTE_CHARACTERS,
+  MAX_SENT_PAYLOAD_BYTES,
+} from '../limits.ts'
 import { CA_SHAPES } from './ca-params.ts'
 import type { MethodName, StreamName } from './messages.ts'
-import { base64, flawOf, isText, listOf, matching, NOTHING, type Rule, type Shape, TIME, text, whole } from './rules.ts'
+import {
+  base64,
+  flawOf,
+  isText,
+  listOf,
+  matching,
+  NOTHING,
+  oneOf,
+  type Rule,
+  type Shape,
+  TIME,
+  text,
+  whole,
+} from './rules.ts'
 
 // Kind and indicator as the body of an anomaly record takes them.
 const KIND = matching(
@@ -16,6 +35,9 @@ const ADDRESS: Rule = {
   allows: (value) => isText(value) && value.length <= 64 && isIP(value) !== 0,
   expected: 'an IPv4 or IPv6 address',
 }
+/** An endpoint id as a person writes it; the codec looks closer. */
+const ENDPOINT = matching(/^(?:dtn:\/\/|ipn:)[\x21-\x7e]{1,512}$/, 'an endpoint id: dtn://NODE.MESH/SERVICE or ipn:N.S')
+const SERVICE = matching(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'a name of a-z, 0-9, dots, dashes and underscores')
 const RECORD_ID = matching(/^[0-9a-f]{4,64}$/, '4 to 64 hexadecimal digits')
 
 const FILTER: Shape = {
@@ -53,6 +75,19 @@ const SHAPES: Readonly<Record<MethodName | StreamName, Shape>> = {
     },
     optional: {},
   },
+  'bundles.send': {
+    required: {
+      destination: ENDPOINT,
+      payload: base64(MAX_SENT_PAYLOAD_BYTES),
+      lifetimeMs: whole(1, MAX_BUNDLE_LIFETIME_MS),
+    },
+    optional: { priority: oneOf('bulk', 'normal', 'urgent', 'control') },
+  },
+  'bundles.list': { required: {}, optional: { limit: whole(1, MAX_LISTED_BUNDLES) } },
+  'bundles.show': { required: { id: RECORD_ID }, optional: {} },
+  'bundles.cancel': { required: { id: RECORD_ID }, optional: {} },
+  'bundles.release': { required: { id: RECORD_ID }, optional: {} },
+  'bundles.received': { required: { service: SERVICE }, optional: { limit: whole(1, MAX_LISTED_BUNDLES) } },
   'time.confirm': { required: {}, optional: { atMs: TIME } },
   ...CA_SHAPES,
 }

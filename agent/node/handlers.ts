@@ -7,6 +7,7 @@ import type { ControlHandlers, ListParams, PublishParams, RecordFilter, RecordSu
 import { AGENT_ERRORS } from '../errors.ts'
 import type { IngestEvent } from '../ingest/index.ts'
 import { hashAddresses } from './addresses.ts'
+import { bundleHandlers } from './bundle-handlers.ts'
 import type { RunningNode } from './node.ts'
 import { reportedEvent } from './report.ts'
 import { certificateView, nodeStatus, nodeSummaries } from './status.ts'
@@ -48,6 +49,7 @@ export function controlHandlers(node: RunningNode): ControlHandlers {
     'crl.status': async () => listsStatus(node),
     'crl.import': ({ der }) => importList(node, fromBase64(der)),
     'crl.read': (params) => readList(node, params),
+    ...bundleHandlers(node),
     'records.tail': (filter, signal) => tailRecords((listener) => node.onRecord(listener), filter, signal),
   }
 }

@@ -16,6 +16,8 @@ export interface NodeHome {
   /** Wrapped keys. */
   readonly keystore: string
   readonly database: string
+  /** Bundles too large for the database. */
+  readonly bundles: string
   /** Control socket of a running agent. */
   readonly socket: string
 }
@@ -29,6 +31,7 @@ export function nodeHome(directory: string): NodeHome {
     chain: join(directory, 'chain.pem'),
     keystore: join(directory, 'keys'),
     database: join(directory, 'db'),
+    bundles: join(directory, 'bundles'),
     socket: join(directory, 'gapmesh.sock'),
   }
 }

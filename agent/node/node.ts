@@ -10,6 +10,7 @@ import { Ingest, type IngestEvent, loadPositions } from '../ingest/index.ts'
 import { BatchAcceptor } from './acceptor.ts'
 import { hashAddresses } from './addresses.ts'
 import type { AppendState } from './append-state.ts'
+import { type BundleRoom, openBundleRoom } from './bundle-room.ts'
 import type { NodeClock } from './clock.ts'
 import { type Foundation, openFoundation } from './foundation.ts'
 import type { NodeHome } from './home.ts'
@@ -39,7 +40,7 @@ const HOUR_MS = 3_600_000
 const FIRST_ANSWER_MS = 5_000
 
 /** What a node is made of, opened in order. */
-export interface NodeParts extends Foundation, TrustRoom, Renewing {
+export interface NodeParts extends Foundation, TrustRoom, BundleRoom, Renewing {
   readonly ledger: Ledger
   readonly inbox: RecordInbox
   readonly overlay: Overlay
@@ -197,14 +198,17 @@ export class RunningNode {
       fetchCertificates: (from) => overlay.catchUp(from),
       onAdmitted: (record) => this.#heard(record),
     })
-    const overlay = await this.#createOverlay(foundation, { ...room, inbox, ledger })
+    const bundleRoom = await openBundleRoom({ ...foundation, random, logger, home: this.home, config: this.config })
+    this.#opened.push(() => bundleRoom.queue.close())
+    this.#opened.push(() => bundleRoom.bundles.close())
+    const overlay = await this.#createOverlay(foundation, { ...room, ...bundleRoom, inbox, ledger })
     const publisher = this.#createPublisher(foundation, { ledger, overlay })
     const acceptor = new BatchAcceptor({ clock, logger, publisher, signal: this.#stopping.signal })
     const ingest = await this.#createIngest(foundation, room)
     const signal = this.#stopping.signal
     const { home, config } = this
     const renewing = createRenewing({ ...foundation, ...room, random, logger, home, config, overlay, signal })
-    return { ...foundation, ...room, ledger, inbox, overlay, publisher, ingest, acceptor, ...renewing }
+    return { ...foundation, ...room, ...bundleRoom, ledger, inbox, overlay, publisher, ingest, acceptor, ...renewing }
   }
 
   #createPublisher(
@@ -233,7 +237,7 @@ export class RunningNode {
 
   async #createOverlay(
     foundation: Foundation,
-    { trust, desk, inbox, ledger }: Pick<NodeParts, 'trust' | 'desk' | 'inbox' | 'ledger'>,
+    { trust, desk, inbox, ledger, port }: Pick<NodeParts, 'trust' | 'desk' | 'inbox' | 'ledger' | 'port'>,
   ): Promise<Overlay> {
     const { random, logger } = this.#dependencies
     const { identity, keys, clock } = foundation
@@ -258,6 +262,7 @@ export class RunningNode {
         records: inbox,
         chains: this.#chainPort(ledger),
         trust: desk,
+        bundles: port,
         gate: { judge: (chain) => trust.judgeAgain(chain) },
         ...meshLinks({ ...foundation, random, logger, gate: trust }),
       },

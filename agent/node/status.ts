@@ -4,6 +4,7 @@ import type { Certificate } from '../../records/path/index.ts'
 import type { CertificateView, NodeSummary, StatusResult } from '../control/index.ts'
 import { spanText } from '../durations.ts'
 import { packageVersion } from '../version.ts'
+import { bundleStatus } from './bundle-handlers.ts'
 import type { RunningNode } from './node.ts'
 import type { Member } from './trust.ts'
 import { trustStatus, trustWarnings } from './trust-status.ts'
@@ -45,6 +46,7 @@ export async function nodeStatus(node: RunningNode): Promise<StatusResult> {
       catchUp: { ...state.sync },
     },
     trust: trustStatus(node),
+    bundles: bundleStatus(node),
     warnings: warningsOf(node),
   }
 }
@@ -78,11 +80,17 @@ function warningsOf(node: RunningNode): string[] {
   if (missingInGossip > 0) warnings.push(`${missingInGossip} connected peers are not in gossip`)
   const classical = overlay.peers().filter(({ link }) => link.class === 'classical').length
   if (classical > 0) warnings.push(`${classical} peers are connected over QUIC, whose encryption is classical`)
-  warnings.push(...acceptWarnings(node))
+  warnings.push(...acceptWarnings(node), ...bundleWarnings(node))
   for (const input of node.parts.ingest.inputs()) {
     if (input.error !== undefined) warnings.push(`${input.path} cannot be read: ${input.error}`)
   }
   return warnings
+}
+
+function bundleWarnings(node: RunningNode): string[] {
+  const { state } = node.parts.queue.status()
+  if (state === 'disk-low') return ['the disk is nearly full: of bundles only control bundles are taken']
+  return state === 'disk-full' ? ['the disk is full: no bundles are taken until there is space'] : []
 }
 
 function acceptWarnings({ parts: { acceptor }, stoppedBy }: RunningNode): string[] {

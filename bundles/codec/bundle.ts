@@ -1,7 +1,7 @@
 import { encodeCbor } from '../../core/index.ts'
 import { sha256 } from '../../crypto/index.ts'
 import { BLOCK_TYPES, type CanonicalBlock } from './canonical.ts'
-import type { EndpointId } from './endpoint.ts'
+import { type EndpointId, endpointKey } from './endpoint.ts'
 import { decodeBundleAge, decodeHopCount, decodePreviousNode, type HopCount } from './extension.ts'
 import type { PrimaryBlock } from './primary.ts'
 
@@ -11,11 +11,11 @@ export interface Bundle {
   readonly blocks: readonly CanonicalBlock[]
 }
 
-/** What identifies a bundle or a fragment (RFC 9171 §4.2.7, §5.8), as 32 bytes. */
+/** What identifies a bundle or a fragment (RFC 9171 §4.2.7, §5.8), as 32 bytes; the same however its source is encoded. */
 export function bundleId({ primary, blocks }: Bundle): Uint8Array {
   const { source, creation, fragment } = primary
   const place = fragment ? [fragment.offset, blocks.at(-1)?.data.length ?? 0] : []
-  return sha256(encodeCbor(['gapmesh-bundle-1', source, creation.timeMs, creation.sequence, ...place]))
+  return sha256(encodeCbor(['gapmesh-bundle-1', endpointKey(source), creation.timeMs, creation.sequence, ...place]))
 }
 
 /** The application data. */

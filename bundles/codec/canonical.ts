@@ -3,11 +3,11 @@
  *
  *   [ type, number, flags, crc_type, data bstr, crc ]      crc bstr 2 or 4, only when crc_type is not 0
  */
-import { shape } from '../../core/index.ts'
+import type { CborWriter } from '../../core/index.ts'
 import { BUNDLES_ERRORS } from '../errors.ts'
-import { MAX_BUNDLE_BYTES } from '../limits.ts'
-import { checkCrc, decodeBlock, encodeBlock, readCrcType } from './block.ts'
+import { readCrc, readCrcType, writeCrc } from './block.ts'
 import type { CrcType } from './crc.ts'
+import type { BlockReader } from './reader.ts'
 
 /** Block types by number (IANA, RFC 9171 §9.1, RFC 9172 §11.1). */
 export const BLOCK_TYPES = {
@@ -19,47 +19,65 @@ export const BLOCK_TYPES = {
   confidentiality: 12,
 } as const
 
-/** Block processing control flags (RFC 9171 §4.2.4). Unknown bits are kept and mean nothing. */
-export const BLOCK_FLAGS = {
-  replicateInFragments: 0x1,
-  reportIfUnprocessable: 0x2,
-  deleteBundleIfUnprocessable: 0x4,
-  discardIfUnprocessable: 0x10,
-} as const
-
-/** A block after the primary one. Types that are not known here are carried as they are. */
-export interface CanonicalBlock {
+/** What a block says before its data. */
+export interface BlockHeader {
   readonly type: number
   /** 1 for the payload, else 2 or more, unique in the bundle. */
   readonly number: number
   readonly flags: number
   readonly crcType: CrcType
+}
+
+/** A block after the primary one. Types that are not known here are carried as they are. */
+export interface CanonicalBlock extends BlockHeader {
   /** Block-type-specific data. */
   readonly data: Uint8Array
 }
 
-/** Bytes of the block, CRC included. */
-export function encodeCanonical({ type, number, flags, crcType, data }: CanonicalBlock): Uint8Array {
-  return encodeBlock([type, number, flags, crcType, data], crcType)
+const BLOCK_ITEMS = { min: 5, max: 6 } as const
+const ANY = {} as const
+
+/** Room that a block takes at most beside its data, in bytes. */
+export const BLOCK_ROOM = 48
+
+/** Writes everything of a block that comes before its data: `dataLength` bytes. */
+export function writeBlockHead(writer: CborWriter, block: BlockHeader, dataLength: number): void {
+  writer.array(block.crcType === 0 ? 5 : 6)
+  writer.uint(block.type).uint(block.number).uint(block.flags).uint(block.crcType).bytesHead(dataLength)
+}
+
+/** Writes the block, CRC included. */
+export function writeCanonical(writer: CborWriter, block: CanonicalBlock): void {
+  const start = writer.length
+  writeBlockHead(writer, block, block.data.length)
+  writer.encoded(block.data)
+  writeCrc(writer, start, block.crcType)
 }
 
 /**
- * The block that `bytes` hold, its CRC checked.
- * @throws BUNDLES_BLOCK, BUNDLES_CRC_TYPE, BUNDLES_CRC
+ * The header that comes next, up to the data.
+ * @throws BUNDLES_BLOCK, BUNDLES_CRC_TYPE, and what the reader throws
  */
-export function decodeCanonical(bytes: Uint8Array): CanonicalBlock {
-  const limits = { maxBytes: MAX_BUNDLE_BYTES, maxDepth: 1, maxItems: 7 }
-  return decodeBlock(bytes, { code: 'BUNDLES_BLOCK', limits }, (value) => {
-    const items = shape.array(value, 'block', { min: 5, max: 6 })
-    const crcType = readCrcType(items[3])
-    if (items.length !== (crcType === 0 ? 5 : 6)) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK', { detail: 'CRC field' })
-    checkCrc(bytes, crcType, items[5])
-    return {
-      type: shape.uint(items[0], 'type'),
-      number: shape.uint(items[1], 'number'),
-      flags: shape.uint(items[2], 'flags'),
-      crcType,
-      data: shape.bytes(items[4], 'data'),
-    }
-  })
+export function readBlockHeader(source: BlockReader): BlockHeader {
+  const { cbor } = source
+  const items = cbor.array('block', BLOCK_ITEMS)
+  const type = cbor.uint('type', ANY)
+  const number = cbor.uint('number', ANY)
+  const flags = cbor.uint('flags', ANY)
+  const crcType = readCrcType(source)
+  if (items !== (crcType === 0 ? 5 : 6)) throw BUNDLES_ERRORS.create('BUNDLES_BLOCK', { detail: 'CRC field' })
+  return { type, number, flags, crcType }
+}
+
+/**
+ * The block that comes next, its CRC checked.
+ * @throws BUNDLES_BLOCK, BUNDLES_CRC_TYPE, BUNDLES_CRC, and what the reader throws
+ */
+export function readCanonical(source: BlockReader): CanonicalBlock {
+  const { cbor } = source
+  const start = cbor.at
+  const { type, number, flags, crcType } = readBlockHeader(source)
+  const data = new Uint8Array(cbor.bytes('data'))
+  readCrc(source, start, crcType)
+  return { type, number, flags, crcType, data }
 }

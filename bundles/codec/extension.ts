@@ -5,10 +5,12 @@
  *   bundle age (7)      uint, milliseconds since the bundle was made
  *   hop count (10)      [ limit 1..255, count ]
  */
-import { type CborValue, decodeCbor, encodeCbor, shape } from '../../core/index.ts'
+import { CborWriter } from '../../core/index.ts'
 import { BUNDLES_ERRORS } from '../errors.ts'
 import { MAX_PRIMARY_BLOCK_BYTES } from '../limits.ts'
-import { type EndpointId, endpointFromCbor, endpointToCbor } from './endpoint.ts'
+import type { EndpointId } from './endpoint.ts'
+import { encodeEndpoint, readEndpoint } from './endpoint-cbor.ts'
+import { BlockReader } from './reader.ts'
 
 /** How far a bundle may go, and how far it came (RFC 9171 §4.4.3). */
 export interface HopCount {
@@ -20,38 +22,43 @@ export interface HopCount {
 type ExtensionCode = 'BUNDLES_PREVIOUS_NODE' | 'BUNDLES_AGE' | 'BUNDLES_HOP_COUNT'
 
 export function encodePreviousNode(endpoint: EndpointId): Uint8Array {
-  return encodeCbor(endpointToCbor(endpoint))
+  return encodeEndpoint(endpoint)
 }
 
 /** @throws BUNDLES_PREVIOUS_NODE */
 export function decodePreviousNode(data: Uint8Array): EndpointId {
-  return read('BUNDLES_PREVIOUS_NODE', data, endpointFromCbor)
+  return decode('BUNDLES_PREVIOUS_NODE', data, readEndpoint)
 }
 
 export function encodeBundleAge(ageMs: number): Uint8Array {
-  return encodeCbor(ageMs)
+  return new CborWriter(9).uint(ageMs).written.slice()
 }
 
 /** Milliseconds. @throws BUNDLES_AGE */
 export function decodeBundleAge(data: Uint8Array): number {
-  return read('BUNDLES_AGE', data, (value) => shape.uint(value, 'age'))
+  return decode('BUNDLES_AGE', data, ({ cbor }) => cbor.uint('age', {}))
 }
 
 export function encodeHopCount({ limit, count }: HopCount): Uint8Array {
-  return encodeCbor([limit, count])
+  return new CborWriter(19).array(2).uint(limit).uint(count).written.slice()
 }
 
 /** @throws BUNDLES_HOP_COUNT */
 export function decodeHopCount(data: Uint8Array): HopCount {
-  return read('BUNDLES_HOP_COUNT', data, (value) => {
-    const items = shape.array(value, 'hop count', { min: 2, max: 2 })
-    return { limit: shape.uint(items[0], 'limit', { min: 1, max: 255 }), count: shape.uint(items[1], 'count') }
+  return decode('BUNDLES_HOP_COUNT', data, ({ cbor }) => {
+    cbor.array('hop count', { min: 2, max: 2 })
+    return { limit: cbor.uint('limit', { min: 1, max: 255 }), count: cbor.uint('count', {}) }
   })
 }
 
-function read<Result>(code: ExtensionCode, data: Uint8Array, interpret: (value: CborValue) => Result): Result {
+/** Whatever is wrong inside fails with the block's own code; what it was is the cause. */
+function decode<Result>(code: ExtensionCode, data: Uint8Array, read: (source: BlockReader) => Result): Result {
+  if (data.length > MAX_PRIMARY_BLOCK_BYTES) throw BUNDLES_ERRORS.create(code, { detail: 'too long' })
   try {
-    return interpret(decodeCbor(data, { maxBytes: MAX_PRIMARY_BLOCK_BYTES, maxDepth: 2, maxItems: 8 }))
+    const source = new BlockReader(data, code)
+    const result = read(source)
+    source.cbor.end('data')
+    return result
   } catch (cause) {
     throw BUNDLES_ERRORS.create(code, { cause })
   }

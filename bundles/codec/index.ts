@@ -1,12 +1,54 @@
 /**
  * BPv7 (RFC 9171) on the wire: bundles as plain values, bytes in and out, every rule checked. No I/O, no clock.
  */
+export {
+  type AdministrativeRecord,
+  decodeAdministrativeRecord,
+  encodeAdministrativeRecord,
+  REPORT_REASONS,
+  type StatusAssertion,
+  type StatusReport,
+} from './administrative.ts'
 export { type Bundle, bundleAgeMs, bundleId, hopCountOf, payloadOf, previousNodeOf } from './bundle.ts'
-export { BLOCK_FLAGS, BLOCK_TYPES, type CanonicalBlock } from './canonical.ts'
+export { BLOCK_TYPES, type BlockHeader, type CanonicalBlock } from './canonical.ts'
 export { type CrcType, crc16, crc32c } from './crc.ts'
-export { type EndpointId, endpointFromCbor, endpointToCbor, NULL_ENDPOINT, nodeOf } from './endpoint.ts'
-export { encodeBundleAge, encodeHopCount, encodePreviousNode, type HopCount } from './extension.ts'
-export { decodeBundle, encodeBundle } from './frame.ts'
-export { BUNDLE_FLAGS, type CreationTimestamp, DTN_EPOCH_MS, hasFlag, type PrimaryBlock } from './primary.ts'
-export type { BundleRules } from './rules.ts'
-export { decodeSecurityFrame, type SecurityFrame } from './security.ts'
+export {
+  type EndpointId,
+  endpointKey,
+  type IpnNumbers,
+  ipnEndpoint,
+  ipnNumbers,
+  isDtnUri,
+  isGroup,
+  isNullEndpoint,
+  isSingleton,
+  NULL_ENDPOINT,
+  nodeOf,
+  sameEndpoint,
+} from './endpoint.ts'
+export { decodeEndpoint, encodeEndpoint } from './endpoint-cbor.ts'
+export {
+  decodeBundleAge,
+  decodeHopCount,
+  decodePreviousNode,
+  encodeBundleAge,
+  encodeHopCount,
+  encodePreviousNode,
+  type HopCount,
+} from './extension.ts'
+export { BLOCK_FLAGS, BUNDLE_FLAGS, flagNames, hasFlag } from './flags.ts'
+export { decodeBundle, encodeBundle, sizeOfBundle } from './frame.ts'
+export { decodeHandling, encodeHandling, HANDLING_BLOCK, type HandlingBlock } from './handling.ts'
+export {
+  type BundleHead,
+  encodeBundleHead,
+  encodeBundleTail,
+  type PayloadHeader,
+  type PayloadProgress,
+  passPayload,
+} from './head.ts'
+export { BundleStreamReader, type HeadFound } from './head-reader.ts'
+export type { BundlePolicy, BundleRules } from './policy.ts'
+export { type CreationTimestamp, DTN_EPOCH_MS, type FragmentPlace, type PrimaryBlock } from './primary.ts'
+export { findSecurity, type ReadSecurityBlock, type SecurityFindings } from './rules.ts'
+export { decodeSecurityBlock, encodeSecurityBlock, type SecurityBlock, type SecurityValue } from './security.ts'

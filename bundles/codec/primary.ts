@@ -7,39 +7,31 @@
  *
  * Times are milliseconds, creation time since the DTN epoch 2000-01-01T00:00:00Z; 0 means that the source has no clock.
  */
-import { type CborValue, shape } from '../../core/index.ts'
+import type { CborReader, CborWriter } from '../../core/index.ts'
 import { BUNDLES_ERRORS } from '../errors.ts'
-import { MAX_PRIMARY_BLOCK_BYTES } from '../limits.ts'
-import { checkCrc, decodeBlock, encodeBlock, readCrcType } from './block.ts'
-import type { CrcType } from './crc.ts'
-import { type EndpointId, endpointFromCbor, endpointToCbor } from './endpoint.ts'
+import { readCrc, readCrcType, writeCrc } from './block.ts'
+import { CRC_BYTES, type CrcType } from './crc.ts'
+import type { EndpointId } from './endpoint.ts'
+import { endpointRoom, readEndpoint, writeEndpoint } from './endpoint-cbor.ts'
+import { BUNDLE_FLAGS, hasFlag } from './flags.ts'
+import type { BlockReader } from './reader.ts'
 
 /** The DTN epoch, in milliseconds since the Unix epoch. */
 export const DTN_EPOCH_MS = Date.UTC(2000, 0, 1)
-
-/** Bundle processing control flags (RFC 9171 §4.2.3). Unknown bits are kept and mean nothing. */
-export const BUNDLE_FLAGS = {
-  isFragment: 0x1,
-  administrativeRecord: 0x2,
-  mustNotFragment: 0x4,
-  acknowledgementRequested: 0x20,
-  statusTimeRequested: 0x40,
-  reportReception: 0x4000,
-  reportForwarding: 0x10000,
-  reportDelivery: 0x20000,
-  reportDeletion: 0x40000,
-} as const
-
-/** True when `flags` has any bit of `mask`; also for flags beyond 32 bits, which operators on numbers would cut. */
-export function hasFlag(flags: number, mask: number): boolean {
-  return (BigInt(flags) & BigInt(mask)) !== 0n
-}
 
 /** When a bundle was made: with its source it identifies the bundle (RFC 9171 §4.2.7). */
 export interface CreationTimestamp {
   /** Milliseconds since {@link DTN_EPOCH_MS}; 0 when the source has no clock. */
   readonly timeMs: number
   readonly sequence: number
+}
+
+/** Where the payload of a fragment belongs. */
+export interface FragmentPlace {
+  /** In the whole payload, in bytes. */
+  readonly offset: number
+  /** Length of the whole payload, in bytes. */
+  readonly totalLength: number
 }
 
 export interface PrimaryBlock {
@@ -50,58 +42,65 @@ export interface PrimaryBlock {
   readonly reportTo: EndpointId
   readonly creation: CreationTimestamp
   readonly lifetimeMs: number
-  /** Present in a fragment: where its payload belongs in the whole, in bytes. */
-  readonly fragment?: { readonly offset: number; readonly totalLength: number }
+  /** Present in a fragment. */
+  readonly fragment?: FragmentPlace
 }
 
-/** Bytes of the primary block, CRC included. */
-export function encodePrimary(block: PrimaryBlock): Uint8Array {
-  const items: CborValue[] = [
-    7,
-    block.flags,
-    block.crcType,
-    endpointToCbor(block.destination),
-    endpointToCbor(block.source),
-    endpointToCbor(block.reportTo),
-    [block.creation.timeMs, block.creation.sequence],
-    block.lifetimeMs,
-  ]
-  if (block.fragment) items.push(block.fragment.offset, block.fragment.totalLength)
-  return encodeBlock(items, block.crcType)
+/** Room that the primary block takes at most, in bytes. */
+export function primaryRoom({ destination, source, reportTo }: PrimaryBlock): number {
+  return 80 + endpointRoom(destination) + endpointRoom(source) + endpointRoom(reportTo)
+}
+
+/** Writes the primary block, CRC included. @throws what {@link writeEndpoint} throws */
+export function writePrimary(writer: CborWriter, block: PrimaryBlock): void {
+  const { crcType, creation, fragment } = block
+  const start = writer.length
+  writer.array(8 + (fragment === undefined ? 0 : 2) + (crcType === 0 ? 0 : 1))
+  writer.uint(7).uint(block.flags).uint(crcType)
+  for (const endpoint of [block.destination, block.source, block.reportTo]) writeEndpoint(writer, endpoint)
+  writer.array(2).uint(creation.timeMs).uint(creation.sequence).uint(block.lifetimeMs)
+  if (fragment !== undefined) writer.uint(fragment.offset).uint(fragment.totalLength)
+  writeCrc(writer, start, crcType)
 }
 
 /**
- * The primary block that `bytes` hold, its CRC checked.
- * @throws BUNDLES_VERSION, BUNDLES_PRIMARY_BLOCK, BUNDLES_CRC_TYPE, BUNDLES_CRC, BUNDLES_ENDPOINT
+ * The primary block that comes next, its CRC checked.
+ * @throws BUNDLES_VERSION, BUNDLES_PRIMARY_BLOCK, BUNDLES_FRAGMENT_FIELDS, BUNDLES_CRC_TYPE, BUNDLES_CRC, and what
+ *   {@link readEndpoint} throws
  */
-export function decodePrimary(bytes: Uint8Array): PrimaryBlock {
-  const limits = { maxBytes: MAX_PRIMARY_BLOCK_BYTES, maxDepth: 3, maxItems: 40 }
-  return decodeBlock(bytes, { code: 'BUNDLES_PRIMARY_BLOCK', limits }, (value) =>
-    readPrimary(bytes, shape.array(value, 'primary block', { min: 8, max: 11 })),
-  )
+export function readPrimary(source: BlockReader): PrimaryBlock {
+  const { cbor } = source
+  return source.within('BUNDLES_PRIMARY_BLOCK', () => {
+    const start = cbor.at
+    const items = cbor.array('primary block', { min: 8, max: 11 })
+    if (cbor.uint('version', {}) !== 7) throw BUNDLES_ERRORS.create('BUNDLES_VERSION')
+    const flags = cbor.uint('flags', {})
+    const crcType = readCrcType(source)
+    const isFragment = hasFlag(flags, BUNDLE_FLAGS.isFragment)
+    checkItems(items - (CRC_BYTES[crcType] === 0 ? 0 : 1), isFragment)
+    const block = {
+      flags,
+      crcType,
+      destination: readEndpoint(source),
+      source: readEndpoint(source),
+      reportTo: readEndpoint(source),
+      creation: readCreation(cbor),
+      lifetimeMs: cbor.uint('lifetime', {}),
+      ...(isFragment && { fragment: { offset: cbor.uint('offset', {}), totalLength: cbor.uint('total length', {}) } }),
+    }
+    readCrc(source, start, crcType)
+    return block
+  })
 }
 
-function readPrimary(bytes: Uint8Array, items: readonly CborValue[]): PrimaryBlock {
-  if (items[0] !== 7) throw BUNDLES_ERRORS.create('BUNDLES_VERSION')
-  const flags = shape.uint(items[1], 'flags')
-  const crcType = readCrcType(items[2])
-  const isFragment = hasFlag(flags, BUNDLE_FLAGS.isFragment)
-  if (items.length !== 8 + (isFragment ? 2 : 0) + (crcType === 0 ? 0 : 1))
-    throw BUNDLES_ERRORS.create('BUNDLES_PRIMARY_BLOCK', { detail: 'number of items' })
-  checkCrc(bytes, crcType, items.at(-1))
-  const creation = shape.array(items[6], 'creation timestamp', { min: 2, max: 2 })
-  const block = {
-    flags,
-    crcType,
-    destination: endpointFromCbor(items[3]),
-    source: endpointFromCbor(items[4]),
-    reportTo: endpointFromCbor(items[5]),
-    creation: { timeMs: shape.uint(creation[0], 'creation time'), sequence: shape.uint(creation[1], 'sequence') },
-    lifetimeMs: shape.uint(items[7], 'lifetime'),
-  }
-  if (!isFragment) return block
-  return {
-    ...block,
-    fragment: { offset: shape.uint(items[8], 'offset'), totalLength: shape.uint(items[9], 'total length') },
-  }
+/** The creation timestamp that comes next. */
+export function readCreation(cbor: CborReader): CreationTimestamp {
+  cbor.array('creation timestamp', { min: 2, max: 2 })
+  return { timeMs: cbor.uint('creation time', {}), sequence: cbor.uint('sequence', {}) }
+}
+
+function checkItems(items: number, isFragment: boolean): void {
+  if (items === (isFragment ? 10 : 8)) return
+  if (items === (isFragment ? 8 : 10)) throw BUNDLES_ERRORS.create('BUNDLES_FRAGMENT_FIELDS')
+  throw BUNDLES_ERRORS.create('BUNDLES_PRIMARY_BLOCK', { detail: 'number of items' })
 }

@@ -6,56 +6,107 @@
  *   parameters [[id, value], …],          only when flag 1 is set
  *   results [[[id, value], …], …]         one list per target
  *
- * Only the frame is read here: parameters and results belong to the security context.
+ * What a value means is the security context's: here it is the CBOR item as it came.
  */
-import { type CborValue, decodeCbor, shape } from '../../core/index.ts'
+import { CborWriter, concatBytes, encodeCbor } from '../../core/index.ts'
 import { BUNDLES_ERRORS } from '../errors.ts'
 import { MAX_EXTENSION_BYTES, MAX_SECURITY_TARGETS } from '../limits.ts'
-import { type EndpointId, endpointFromCbor } from './endpoint.ts'
-import { splitSequence } from './items.ts'
+import type { EndpointId } from './endpoint.ts'
+import { encodeEndpoint, readEndpoint } from './endpoint-cbor.ts'
+import { hasFlag } from './flags.ts'
+import { BlockReader } from './reader.ts'
 
-export interface SecurityFrame {
+/** A parameter or result of a security context (RFC 9172 §3.10). */
+export interface SecurityValue {
+  readonly id: number
+  /** One CBOR item. */
+  readonly value: Uint8Array
+}
+
+/** What an integrity or confidentiality block holds. */
+export interface SecurityBlock {
   /** Numbers of the blocks that it protects; 0 is the primary block. */
   readonly targets: readonly number[]
   readonly contextId: number
+  /** {@link SECURITY_FLAGS}; unknown bits are kept. */
+  readonly flags: number
   readonly source: EndpointId
+  /** Present when the flags say so, may be empty then. */
+  readonly parameters?: readonly SecurityValue[]
+  /** One list for each target, in their order. */
+  readonly results: readonly (readonly SecurityValue[])[]
 }
 
-const PARAMETERS_PRESENT = 1
+/** Flags of a security block (RFC 9172 §3.6). */
+export const SECURITY_FLAGS = { parametersPresent: 0x1 } as const
+
+/** Deepest nesting of a value. */
+const MAX_VALUE_DEPTH = 16
 
 /**
- * The frame of a security block's data.
- * @throws BUNDLES_SECURITY_BLOCK
+ * Data of a security block.
+ * @throws BUNDLES_SECURITY_BLOCK for one that {@link decodeSecurityBlock} would refuse
  */
-export function decodeSecurityFrame(data: Uint8Array): SecurityFrame {
+export function encodeSecurityBlock(block: SecurityBlock): Uint8Array {
+  const { targets, contextId, flags, source, parameters, results } = block
+  const data = concatBytes(
+    encodeCbor([...targets]),
+    encodeCbor(contextId),
+    encodeCbor(flags),
+    encodeEndpoint(source),
+    ...(parameters === undefined ? [] : [encodePairs(parameters)]),
+    new CborWriter(9).array(results.length).written,
+    ...results.map(encodePairs),
+  )
+  decodeSecurityBlock(data)
+  return data
+}
+
+function encodePairs(values: readonly SecurityValue[]): Uint8Array {
+  const head = (length: number) => new CborWriter(9).array(length).written
+  return concatBytes(head(values.length), ...values.flatMap(({ id, value }) => [head(2), encodeCbor(id), value]))
+}
+
+/**
+ * What a security block's data says. Encoding it gives the same bytes.
+ * @throws BUNDLES_SECURITY_BLOCK, BUNDLES_SECURITY_TARGET
+ */
+export function decodeSecurityBlock(data: Uint8Array): SecurityBlock {
+  if (data.length > MAX_EXTENSION_BYTES) throw BUNDLES_ERRORS.create('BUNDLES_SECURITY_BLOCK', { detail: 'too large' })
+  let block: SecurityBlock
   try {
-    return readFrame(data)
+    block = readSecurityBlock(new BlockReader(data, 'BUNDLES_SECURITY_BLOCK'))
   } catch (cause) {
     throw BUNDLES_ERRORS.create('BUNDLES_SECURITY_BLOCK', { cause })
   }
+  if (new Set(block.targets).size !== block.targets.length)
+    throw BUNDLES_ERRORS.create('BUNDLES_SECURITY_TARGET', { detail: 'a target twice' })
+  return block
 }
 
-function readFrame(data: Uint8Array): SecurityFrame {
-  if (data.length > MAX_EXTENSION_BYTES) throw BUNDLES_ERRORS.create('BUNDLES_SECURITY_BLOCK', { detail: 'too large' })
-  const items = splitSequence(data, 6).map((bytes) =>
-    decodeCbor(bytes, { maxBytes: MAX_EXTENSION_BYTES, maxItems: 1024 }),
-  )
-  const [targetList, contextId, flags, source] = items
-  const targets = shape
-    .array(targetList, 'targets', { min: 1, max: MAX_SECURITY_TARGETS })
-    .map((target) => shape.uint(target, 'target'))
-  const withParameters = shape.uint(flags, 'flags') % 2 === PARAMETERS_PRESENT
-  shape.array(items, 'items', { min: withParameters ? 6 : 5, max: withParameters ? 6 : 5 })
-  if (new Set(targets).size !== targets.length) throw BUNDLES_ERRORS.create('BUNDLES_SECURITY_BLOCK')
-  if (withParameters) checkPairs(items[4])
-  for (const results of shape.array(items.at(-1), 'results', { min: targets.length, max: targets.length })) {
-    checkPairs(results)
-  }
-  return { targets, contextId: shape.int(contextId, 'context id'), source: endpointFromCbor(source) }
+function readSecurityBlock(source: BlockReader): SecurityBlock {
+  const { cbor } = source
+  const count = cbor.array('targets', { min: 1, max: MAX_SECURITY_TARGETS })
+  const targets = Array.from({ length: count }, () => cbor.uint('target', {}))
+  const contextId = Number(cbor.int('context id'))
+  if (!Number.isSafeInteger(contextId)) throw BUNDLES_ERRORS.create('BUNDLES_SECURITY_BLOCK', { detail: 'context id' })
+  const flags = cbor.uint('flags', {})
+  const securitySource = readEndpoint(source)
+  const parameters = hasFlag(flags, SECURITY_FLAGS.parametersPresent) ? readPairs(source) : undefined
+  cbor.array('results', { min: count, max: count })
+  const results = targets.map(() => readPairs(source))
+  cbor.end('data')
+  return { targets, contextId, flags, source: securitySource, ...(parameters && { parameters }), results }
 }
 
-function checkPairs(value: CborValue | undefined): void {
-  for (const pair of shape.array(value, 'pairs')) {
-    shape.uint(shape.array(pair, 'pair', { min: 2, max: 2 })[0], 'id')
+function readPairs({ cbor }: BlockReader): SecurityValue[] {
+  const values: SecurityValue[] = []
+  for (let left = cbor.array('pairs'); left > 0; left -= 1) {
+    cbor.array('pair', { min: 2, max: 2 })
+    const id = cbor.uint('id', {})
+    const start = cbor.at
+    cbor.skip('value', MAX_VALUE_DEPTH)
+    values.push({ id, value: new Uint8Array(cbor.since(start)) })
   }
+  return values
 }

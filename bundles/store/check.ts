@@ -3,8 +3,8 @@ import type { Database } from '../../core/store/index.ts'
 import type { Sealer } from '../../crypto/index.ts'
 import { bundleId, decodeBundle } from '../codec/index.ts'
 import { MAX_PROBLEMS } from '../limits.ts'
-import { QueueEntries } from './entries.ts'
-import type { QueuedContent } from './keys.ts'
+import { type Indexed, QueueEntries } from './entries.ts'
+import { PayloadFiles } from './payload-files.ts'
 
 /** What a check of the queue can find. */
 export type QueueProblemKind = 'bundle-unreadable' | 'bundle-missing' | 'index-missing' | 'index-differs'
@@ -28,11 +28,15 @@ export interface QueueReport {
 export interface QueueCheckDependencies {
   readonly database: Database
   readonly sealer: Sealer
+  /** Where large bundles lie; as in the queue's options. */
+  readonly directory?: string
 }
 
 /** Opens every queued bundle and compares the indexes with them, both ways. Changes nothing. */
 export async function checkBundleQueue(dependencies: QueueCheckDependencies): Promise<QueueReport> {
-  const entries = new QueueEntries(dependencies)
+  const { database, sealer, directory } = dependencies
+  const entries = new QueueEntries({ database, sealer })
+  const files = directory === undefined ? undefined : new PayloadFiles({ directory, sealer })
   const problems: QueueProblem[] = []
   let problemCount = 0
   let bundlesChecked = 0
@@ -42,36 +46,40 @@ export async function checkBundleQueue(dependencies: QueueCheckDependencies): Pr
   }
   for await (const id of entries.ids()) {
     bundlesChecked += 1
-    const content = await readContent(entries, id)
-    if (content === undefined) add('bundle-unreadable', id, 'a queued bundle does not open or is another one')
-    else if (!(await isIndexed(entries, id, content))) add('index-missing', id, 'a queued bundle is not in the indexes')
+    const indexed = await entries.indexed(id)
+    if (indexed === undefined) add('index-missing', id, 'a queued bundle is not in the indexes')
+    else if (!(await opens({ entries, files }, indexed)))
+      add('bundle-unreadable', id, 'a queued bundle does not open or is another one')
+    else if (!(await waits(entries, indexed))) add('index-missing', id, 'a queued bundle waits in no index')
   }
-  for await (const { id, atMs } of entries.byExpiry()) {
-    const content = await readContent(entries, id)
-    if (content === undefined) add('bundle-missing', id, 'the expiry index names a bundle that is not there')
-    else if (content.expiresAtMs !== atMs) add('index-differs', id, 'the expiry index names another time')
+  for await (const { id } of entries.all()) {
+    if (!(await entries.has(id))) add('bundle-missing', id, 'the expiry index names a bundle that is not there')
   }
-  for await (const id of entries.indexedIds()) {
-    if ((await readContent(entries, id)) === undefined)
-      add('bundle-missing', id, 'the destination index names a bundle that is not there')
+  for await (const place of entries.indexedPlaces()) {
+    const indexed = await entries.at(place)
+    if (indexed === undefined) add('bundle-missing', place.id, 'an index names a bundle that is not there')
+    else if (indexed.entry.order !== place.order) add('index-differs', place.id, 'an index names another place')
   }
   return { problems, problemCount, bundlesChecked }
 }
 
-async function readContent(entries: QueueEntries, id: Uint8Array): Promise<QueuedContent | undefined> {
+async function opens(
+  { entries, files }: { entries: QueueEntries; files: PayloadFiles | undefined },
+  { id, entry }: Indexed,
+): Promise<boolean> {
   try {
     const content = await entries.content(id)
-    if (content === undefined) return undefined
-    const bundle = decodeBundle(content.bytes, { relaxed: true })
-    return equalBytes(bundleId(bundle), id) && bundle.primary.destination === content.destination ? content : undefined
+    const bytes = content?.bytes ?? (await files?.read(id))
+    if (content === undefined || bytes === undefined || bytes.length !== entry.sizeBytes) return false
+    const bundle = decodeBundle(bytes, { relaxed: true })
+    return equalBytes(bundleId(bundle), id) && bundle.primary.destination === content.destination
   } catch {
-    return undefined
+    return false
   }
 }
 
-async function isIndexed(entries: QueueEntries, id: Uint8Array, content: QueuedContent): Promise<boolean> {
-  const entry = await entries.entry(id, content.expiresAtMs)
-  if (entry === undefined || entry.size !== content.bytes.length) return false
-  const indexed = await entries.idAt(entry)
-  return indexed !== undefined && equalBytes(indexed, id)
+/** Whether every index in which the bundle should stand names it there. */
+async function waits(entries: QueueEntries, indexed: Indexed): Promise<boolean> {
+  const found = await entries.waitingAt(indexed)
+  return found.every((id) => id !== undefined && equalBytes(id, indexed.id))
 }

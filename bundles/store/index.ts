@@ -9,11 +9,18 @@ export {
   type QueueProblemKind,
   type QueueReport,
 } from './check.ts'
+export type { Scope, Waiting } from './entries.ts'
+export type { Constraint, Position } from './keys.ts'
 export { openBundleQueue } from './queue.ts'
 export type {
   Acceptance,
   BundleQueue,
   BundleQueueDependencies,
   BundleQueueOptions,
+  BundleUpdate,
+  Handling,
   QueuedBundle,
+  QueueState,
+  QueueStatus,
+  WaitingQuery,
 } from './types.ts'

@@ -18,6 +18,8 @@ export interface Database {
    * @throws CORE_STORE_WRITE when the disk refused; CORE_STORE_CLOSED after close
    */
   commit(operations: readonly Operation[]): Promise<void>
+  /** Gives back the disk space of what was deleted between two rooms, both included. Takes its time; writes go on meanwhile. */
+  compact(from: RoomPrefix, to: RoomPrefix): Promise<void>
   /** Commits that are waiting or being written. */
   readonly pendingCommits: number
   /** Writes what was committed, then closes. */
@@ -106,6 +108,11 @@ class LevelDatabase implements Database {
   #open(): Level {
     if (this.#level === undefined) throw CORE_ERRORS.create('CORE_STORE_CLOSED')
     return this.#level
+  }
+
+  async compact(from: RoomPrefix, to: RoomPrefix): Promise<void> {
+    await this.#reopening
+    await this.#open().compactRange(Uint8Array.of(from), Uint8Array.of(to + 1))
   }
 
   get pendingCommits(): number {

@@ -29,12 +29,18 @@ export const ROOM = {
   blockConflicts: 0x24,
   /** bundles: bundle id → bundle with its state. */
   bundles: 0x30,
-  /** bundles: [expiry, bundle id] → size, order and destination hash of a queued bundle. */
+  /** bundles: [priority, expiry, bundle id] → what the indexes say of a queued bundle. */
   bundlesByExpiry: 0x31,
   /** bundles: bundle id → expiry, and [expiry, bundle id]; remembered for a lifetime so that a duplicate is known. */
   bundlesSeen: 0x32,
-  /** bundles: [destination hash, order of arrival] → bundle id. */
+  /** bundles: [hash of the destination's node, rank, order of arrival] → bundle id and expiry. */
   bundlesByDestination: 0x33,
+  /** bundles: [retention constraint, rank, order of arrival] → bundle id and expiry. */
+  bundlesWaiting: 0x34,
+  /** bundles: [bundle id, peer hash] → nothing; the peer has the bundle. */
+  bundlesGiven: 0x35,
+  /** bundles: name → what the queue remembers of itself, such as the time it has reached. */
+  bundleState: 0x36,
   /** agent: input name → read position. */
   readPositions: 0x40,
   /** agent: name → what a node remembers of itself, such as the time floor. */

@@ -7,6 +7,7 @@ import { decodeToken } from '../token.ts'
 import type { MeshConfig } from '../types.ts'
 import { encodeRequest, readAnswer } from '../wire.ts'
 import { type CaAddress, type ClientDependencies, policyFor, withConnection } from './connection.ts'
+import { refusalOf } from './dates.ts'
 
 export interface RequestEnrollmentOptions {
   /** Base URL of the CA, such as `https://ca.example:8443`. */
@@ -88,7 +89,7 @@ export interface ExpectedChain {
 export async function checkIssued(expected: ExpectedChain, dependencies: ClientDependencies): Promise<ValidPath> {
   const { chain, address, keys, nodeId } = expected
   const { provider, clock } = dependencies
-  const wrong = (cause?: unknown) => ENROLLMENT_ERRORS.create('ENROLLMENT_ANSWER_WRONG', { cause })
+  const wrong = (cause?: unknown) => ENROLLMENT_ERRORS.create('ENROLLMENT_ANSWER_WRONG', refusalOf(cause))
   const judge = async () =>
     validatePath(
       {

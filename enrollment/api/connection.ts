@@ -14,6 +14,7 @@ import { ENROLLMENT_ERRORS } from '../errors.ts'
 import { MAX_ANSWER_BYTES } from '../limits.ts'
 import { encodePem } from '../pem.ts'
 import { CA_LABEL } from '../redemption.ts'
+import { refusalOf } from './dates.ts'
 import { presentedChain, TLS_OPTIONS } from './tls.ts'
 
 /** Where a CA answers, and by what it is known. */
@@ -152,7 +153,7 @@ async function checkServer(
     const { root } = address
     return await validatePath({ chain, root, policy, atMs: clock.now(), revocations: noRevocations() }, { provider })
   } catch (cause) {
-    throw ENROLLMENT_ERRORS.create('ENROLLMENT_SERVER_UNTRUSTED', { cause })
+    throw ENROLLMENT_ERRORS.create('ENROLLMENT_SERVER_UNTRUSTED', refusalOf(cause))
   }
 }
 

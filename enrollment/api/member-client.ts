@@ -129,7 +129,9 @@ export async function fetchList(
   try {
     return await withConnection({ address }, dependencies, async ({ send }) => {
       const answer = await send({ method: 'GET', path, headers, maxBytes: MAX_CRL_BYTES })
-      return answer.status === 304 ? 'unchanged' : { der: answer.body, etag: answer.headers.etag }
+      if (answer.status === 200) return { der: answer.body, etag: answer.headers.etag }
+      if (answer.status === 304 && etag !== undefined) return 'unchanged'
+      throw ENROLLMENT_ERRORS.create('ENROLLMENT_ANSWER_MALFORMED', { metadata: { status: answer.status } })
     })
   } catch (error) {
     if (ENROLLMENT_ERRORS.matches(error, 'ENROLLMENT_NOT_FOUND')) return undefined

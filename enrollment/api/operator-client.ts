@@ -19,6 +19,7 @@ import {
   type TokenBody,
 } from '../wire-member.ts'
 import { type CaRequest, type ClientDependencies, policyFor, withConnection } from './connection.ts'
+import { refusalOf } from './dates.ts'
 import type { MemberOptions } from './member-client.ts'
 
 /** An operator with its certificate and key, and the CA that it instructs. */
@@ -104,7 +105,7 @@ export async function requestOperatorRotation(
       const path = await validatePath(judged, { provider })
       if (!equalBytes(path.leaf.spki, spki)) throw new RangeError('another key')
     } catch (cause) {
-      throw ENROLLMENT_ERRORS.create('ENROLLMENT_ANSWER_WRONG', { cause })
+      throw ENROLLMENT_ERRORS.create('ENROLLMENT_ANSWER_WRONG', refusalOf(cause))
     }
     return { chain, notAfterMs: parseCertificate(chain[0] ?? new Uint8Array()).notAfterMs }
   })

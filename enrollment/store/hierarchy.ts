@@ -7,7 +7,7 @@ import { verifyMemberCsr } from '../csr-proof.ts'
 import { ENROLLMENT_ERRORS } from '../errors.ts'
 import { ISSUING_CA_LIFETIME_MS, MAX_OWN_AUTHORITIES, MAX_ROOT_APPROVALS } from '../limits.ts'
 import { checkSuite } from '../redemption.ts'
-import { checkApprovals, countApprovals } from '../root-change.ts'
+import { checkApprovals, countApprovals, type RootChange } from '../root-change.ts'
 import { summaryOf } from './authorities.ts'
 import type { CaParts } from './ca-parts.ts'
 import type { CaChange } from './ca-store.ts'
@@ -15,6 +15,7 @@ import type { AuthoritySummary, RootApprovals } from './ca-types.ts'
 import { type AuthorityRecord, encodeApprovals, encodeAuthorities } from './fact-formats.ts'
 import { approvalsOf, checkNotBehind, settingsOf } from './facts.ts'
 import { encodeSettings } from './formats.ts'
+import { checkKeyFree, findKeyRevocation } from './issued.ts'
 import { issuedFacts } from './issued-format.ts'
 import { encodeIssuingAnswer } from './issuing-answer.ts'
 import { ensureSigningKey, rootKeys } from './keys.ts'
@@ -45,7 +46,7 @@ export class Hierarchy {
       const value = encodeApprovals(approvals)
       const entry = auditEntry({ atMs, event: 'root-change-approved', actor })
       await store.commit([{ kind: 'fact', name: 'approvals', value }], [entry])
-      return countApprovals({ approvals, operators: await store.liveHolders('operator', atMs), nowMs: atMs })
+      return countApprovals(await this.#rootChange(atMs))
     })
   }
 
@@ -58,8 +59,7 @@ export class Hierarchy {
     return store.locked('all', async () => {
       const nowMs = dependencies.clock.now()
       await checkNotBehind(store)
-      const operators = await store.liveHolders('operator', nowMs)
-      checkApprovals({ approvals: await approvalsOf(store), operators, nowMs })
+      checkApprovals(await this.#rootChange(nowMs))
       const { certificate, record } = await this.#newRoot(nowMs)
       const records = [...authorities.records.authorities, record]
       await this.#record(certificate, {
@@ -80,6 +80,14 @@ export class Hierarchy {
     })
   }
 
+  async #rootChange(nowMs: number): Promise<RootChange> {
+    const { store } = this.#parts
+    const names = new Set<string>()
+    for await (const { name } of store.heldCertificates('operator')) names.add(name)
+    const operators = await store.liveHolders('operator', nowMs)
+    return { approvals: await approvalsOf(store), operators, everOperators: names.size, nowMs }
+  }
+
   async #newRoot(nowMs: number): Promise<{ certificate: Certificate; record: AuthorityRecord }> {
     const { mesh, keystore, authorities, dependencies } = this.#parts
     const issuer = authorities.rootAuthority
@@ -98,7 +106,7 @@ export class Hierarchy {
    * Certifies an issuing CA; it takes the mesh's pseudonym key over from this one. The same keys get a new certificate.
    * @param request what `initIssuingCa` gave
    * @returns what `installIssuingCa` takes
-   * @throws ENROLLMENT_ROOT_ABSENT when this CA is an issuing one itself; ENROLLMENT_CSR_*, ENROLLMENT_CA_BEHIND
+   * @throws ENROLLMENT_ROOT_ABSENT when this CA is an issuing one itself; ENROLLMENT_CSR_*, ENROLLMENT_KEY_*, ENROLLMENT_CA_BEHIND
    */
   async signIssuingCa(request: Uint8Array, actor: Actor): Promise<Uint8Array> {
     const { mesh, store, keystore, authorities, dependencies } = this.#parts
@@ -110,6 +118,12 @@ export class Hierarchy {
     return store.locked('all', async () => {
       const nowMs = dependencies.clock.now()
       await checkNotBehind(store)
+      const { keyId } = csr.identityKey
+      const name = `${ISSUING_PREFIX}${toHex(keyId).slice(0, 16)}`
+      if ((await findKeyRevocation(store, keyId)) !== undefined) {
+        throw ENROLLMENT_ERRORS.create('ENROLLMENT_KEY_REVOKED')
+      }
+      await checkKeyFree(store, keyId, { kind: 'issuing', name })
       const keys = { main: { publicKey: csr.identityKey }, alternative: { publicKey: csr.deviceKey } }
       const { certificate } = await issueIssuingCa(
         { mesh, keys, issuer, nowMs, lifetimeMs: ISSUING_CA_LIFETIME_MS },
@@ -118,7 +132,6 @@ export class Hierarchy {
       const settings = await settingsOf(store)
       const pseudonymEpoch = settings.pseudonymEpoch + DELEGATED_EPOCHS
       await makePseudonym(keystore, pseudonymEpoch, dependencies.random)
-      const name = `${ISSUING_PREFIX}${toHex(certificate.subjectKeyId).slice(0, 16)}`
       const value = encodeSettings({ ...settings, pseudonymEpoch })
       const changes: CaChange[] = [{ kind: 'fact', name: 'settings', value }]
       await this.#record(certificate, { name, event: 'issuing-ca-signed', actor, changes })

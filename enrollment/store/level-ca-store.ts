@@ -1,8 +1,8 @@
-import { concatBytes, uintBytes, utf8 } from '../../core/index.ts'
+import { concatBytes, Locks, uintBytes, utf8 } from '../../core/index.ts'
 import { type Database, type Operation, ROOM } from '../../core/store/index.ts'
 import type { AuditEntry } from '../audit.ts'
+import { ENROLLMENT_ERRORS } from '../errors.ts'
 import { MAX_WAITING_REDEMPTIONS } from '../limits.ts'
-import { Locks } from '../locks.ts'
 import type { TokenState } from '../redemption.ts'
 import { AuditWriter } from './audit-writer.ts'
 import type { CaChange, CaFact, CaStore } from './ca-store.ts'
@@ -38,7 +38,7 @@ export async function openCaStore(database: Database): Promise<CaStore> {
 class LevelCaStore implements CaStore {
   readonly #database: Database
   readonly #writer: AuditWriter
-  readonly #locks = new Locks(MAX_WAITING_REDEMPTIONS)
+  readonly #locks = new Locks(MAX_WAITING_REDEMPTIONS, () => ENROLLMENT_ERRORS.create('ENROLLMENT_BUSY'))
   readonly #rooms: CaRooms
   /** What the database has; undefined while a write that failed leaves that open. */
   #memory: CaMemory | undefined

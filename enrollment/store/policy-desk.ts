@@ -32,10 +32,12 @@ export class PolicyDesk {
 
   async #removals({ allow, revokeOnRemoval }: EnrollmentPolicy): Promise<Execution> {
     if (allow === undefined || !revokeOnRemoval) return NOTHING
-    const { store, dependencies } = this.#parts
     const allowed = new Set(allow)
-    const members = await store.liveHolders('node', dependencies.clock.now())
-    const removed = [...members].filter((nodeId) => !allowed.has(nodeId))
+    const removed = new Set<string>()
+    // Those whose certificates have ended too: they may be in grace.
+    for await (const { name, revoked } of this.#parts.store.heldCertificates('node')) {
+      if (!revoked && !allowed.has(name)) removed.add(name)
+    }
     return this.#revoker.nodesExecution(removed, { reason: 'affiliationChanged', actor: POLICY_ACTOR })
   }
 }

@@ -114,9 +114,10 @@ export class Dialer {
     this.#plan(key, delayMs)
   }
 
-  /** A peer connected, by whoever's doing: there is nothing to dial. */
-  connected(peerKey: string): void {
+  /** A peer connected, by whoever's doing: there is nothing to dial. From now on it is known whose address that is. */
+  connected(peerKey: string, nodeId: string): void {
     for (const [, entry] of this.#entriesOf(peerKey)) {
+      entry.target = { ...entry.target, nodeId }
       entry.connectedAtMs = this.#dependencies.clock.monotonic()
       entry.timer?.cancel()
       entry.timer = undefined
@@ -128,6 +129,11 @@ export class Dialer {
     const entries = this.#entriesOf(peerKey)
     for (const [key, entry] of entries) this.#lost(key, entry)
     return entries.length > 0
+  }
+
+  /** PeerIds in text form under which a node was connected, as far as they are remembered. */
+  keysOf(nodeId: string): string[] {
+    return [...this.#entries.values()].flatMap(({ target }) => (target.nodeId === nodeId ? (target.peerKey ?? []) : []))
   }
 
   /** Peers that were sent away: dials them no more, unless the configuration names them; then as often as one that fails. */

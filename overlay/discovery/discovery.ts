@@ -1,4 +1,5 @@
 import type { Connection, PeerInfo as FoundPeer, Libp2p, PeerDiscovery } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { Clock, Logger, RandomSource } from '../../core/index.ts'
 import { dialTargets, isDirect, isRelayed, peerKeyOf, withPeer } from '../addresses.ts'
@@ -78,17 +79,17 @@ export class Discovery {
     this.#dialer.stop()
   }
 
-  connected(peerKey: string): void {
-    this.#dialer.connected(peerKey)
+  connected({ key, nodeId }: Pick<Peer, 'key' | 'nodeId'>): void {
+    this.#dialer.connected(key, nodeId)
   }
 
   /** A node was sent away, which is connected as `peers` or not at all: forgets where it is. */
   async expelled(nodeId: string, peers: readonly Peer[]): Promise<void> {
     const { host, logger } = this.#dependencies
-    const keys = new Set<string | undefined>(peers.map(({ key }) => key))
-    this.#dialer.forget((target) => target.nodeId === nodeId || keys.has(target.peerKey))
+    const keys = new Set([...peers.map(({ key }) => key), ...this.#dialer.keysOf(nodeId)])
+    this.#dialer.forget(({ peerKey }) => peerKey !== undefined && keys.has(peerKey))
     try {
-      for (const { peerId } of peers) await host.peerStore.delete(peerId)
+      for (const key of keys) await host.peerStore.delete(peerIdFromString(key))
     } catch (error) {
       logger.debug({ peer: nodeId, err: error }, 'the addresses of a peer could not be forgotten')
     }

@@ -35,13 +35,13 @@ export class Chains {
   /** Keeps a chain, leaf first; resolves when it is on disk. Keeping it again changes nothing. */
   async put(chain: readonly Certificate[]): Promise<void> {
     if (chain.length < 1 || chain.length > MAX_CHAIN_LENGTH) throw new TypeError('a chain has 1 to 4 certificates')
-    const keys = chain.map(({ authorityKeyId, serialNumber }) => certificateKey(authorityKeyId, serialNumber))
-    const held = await Promise.all(keys.map((key) => this.#link(key)))
-    const operations = chain.flatMap((certificate, at) => {
-      const [key, above, known] = [keys[at], keys[at + 1], held[at]]
-      if (key === undefined || isKnown({ certificate, above }, known)) return []
+    const keys = chain.map(keyOf)
+    const known = await Promise.all(chain.map((certificate, at) => this.#isKnown(certificate, chain[at + 1])))
+    const operations = chain.flatMap(({ der }, at) => {
+      const [key, above] = [keys[at], keys[at + 1]]
+      if (key === undefined || known[at]) return []
       this.#recent.delete(toHex(key))
-      return [this.#room.put(key, writeCertificate(certificate.der, above))]
+      return [this.#room.put(key, writeCertificate(der, above))]
     })
     if (operations.length > 0) await this.#database.commit(operations)
   }
@@ -64,6 +64,18 @@ export class Chains {
     for await (const [, value] of this.#room.entries()) yield parseCertificate(readCertificate(value).der)
   }
 
+  /**
+   * A chain told without its root does not cut the one that is held with it. A CA can have had two certificates over one
+   * key, and anybody can tell a leaf under either: the one that ends later stays, so that no member's chain ends early.
+   */
+  async #isKnown(certificate: Certificate, above: Certificate | undefined): Promise<boolean> {
+    const held = await this.#link(keyOf(certificate))
+    if (held === undefined || !equalBytes(certificate.fingerprint, held.certificate.fingerprint)) return false
+    if (above === undefined) return true
+    const heldAbove = held.above && (await this.#link(held.above))
+    return heldAbove !== undefined && heldAbove.certificate.notAfterMs >= above.notAfterMs
+  }
+
   async #link(key: Uint8Array): Promise<Link | undefined> {
     const name = toHex(key)
     const link = this.#recent.get(name) ?? (await this.#read(key))
@@ -83,8 +95,6 @@ export class Chains {
   }
 }
 
-/** A chain told without its root does not cut the one that is held with it. */
-function isKnown(told: Link, held: Link | undefined): boolean {
-  if (held === undefined || !equalBytes(told.certificate.fingerprint, held.certificate.fingerprint)) return false
-  return told.above === undefined || (held.above !== undefined && equalBytes(told.above, held.above))
+function keyOf({ authorityKeyId, serialNumber }: Certificate): Uint8Array {
+  return certificateKey(authorityKeyId, serialNumber)
 }

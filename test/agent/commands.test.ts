@@ -92,7 +92,7 @@ t.test('the agent, from its first start to its last', async (t) => {
     t.equal(agent.log, '', 'nothing went wrong')
     const key = terminal.path('node-1.key')
     const doctor = await terminal.run(`doctor --home node-1 --key-file ${key}`, env)
-    t.match(doctor, { code: 0, out: /^store +ok +\d+ blocks, \d+ records$/m })
+    t.match(doctor, { code: 0, out: /^store +ok +\d+ blocks, \d+ records, 0 bundles$/m })
     t.match(doctor.out, /^input .*eve\.json +ok +readable$/m)
     t.match(
       (await terminal.run(`doctor --home node-1 --key-file ${key}`)).code,

@@ -35,3 +35,14 @@ t.test('the HTTPS client of a node brings no CA along', async (t) => {
     [],
   )
 })
+
+t.test('the bundle commands load the codec, and no queue, CA or network', async (t) => {
+  const bundle = loadedBy('agent/actions/bundle/read.ts')
+  t.ok(bundle.includes('bundles/codec/index.ts'), 'the files were seen')
+  t.same(
+    bundle.filter((file) =>
+      /^bundles\/(?!codec|errors|limits)|libp2p|fastify|^enrollment\/(?:index|api|store)|^overlay\//.test(file),
+    ),
+    [],
+  )
+})

@@ -52,6 +52,21 @@ export class Terminal {
     return { ...transcript, code }
   }
 
+  /** Runs a command with `input` on its standard input; what it prints is read as Latin-1, byte by byte. */
+  async piped(line: string, input: Uint8Array): Promise<Transcript> {
+    const child = this.start(line, {}, 'pipe')
+    const transcript = { out: '', err: '' }
+    child.stdout?.setEncoding('latin1').on('data', (chunk) => {
+      transcript.out += chunk
+    })
+    child.stderr?.on('data', (chunk) => {
+      transcript.err += chunk
+    })
+    child.stdin?.end(input)
+    const [code] = await once(child, 'close')
+    return { ...transcript, code }
+  }
+
   /** Runs a command with `--json` that must succeed; what it printed. */
   async json(line: string, env: Environment = {}) {
     const { out, err, code } = await this.run(`${line} --json`, env)
@@ -70,12 +85,12 @@ export class Terminal {
     }
   }
 
-  start(line: string, env: Environment = {}): ChildProcess {
+  start(line: string, env: Environment = {}, stdin: 'ignore' | 'pipe' = 'ignore'): ChildProcess {
     const args = [join(ROOT, 'bin/gapmesh.cjs'), ...line.split(' ').filter((word) => word.length > 0)]
     return spawn(process.execPath, args, {
       cwd: this.directory,
       env: { ...this.#env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe'],
     })
   }
 

@@ -3,6 +3,7 @@ import {
   BUNDLE_FLAGS,
   type Bundle,
   type BundleQueue,
+  type BundleQueueDependencies,
   type BundleQueueOptions,
   type CanonicalBlock,
   type CrcType,
@@ -11,7 +12,9 @@ import {
   encodeBundleAge,
   openBundleQueue,
   type PrimaryBlock,
+  type WaitingQuery,
 } from '../../bundles/index.ts'
+import { MAX_PEEK } from '../../bundles/limits.ts'
 import { SimulatedClock, systemRandom, utf8 } from '../../core/index.ts'
 import { type Database, openDatabase } from '../../core/store/index.ts'
 import { createSealer } from '../../crypto/index.ts'
@@ -60,6 +63,32 @@ export function aged(sequence: number, ageMs: number): Uint8Array {
   return encodeBundle(bundle({ primary: { creation: { timeMs: 0, sequence } }, extensions }))
 }
 
+type QueueDependencies = BundleQueueDependencies & { clock: SimulatedClock }
+
+/** Where the test bundles go. */
+export const COLLECTOR = 'dtn://collector.north-grid/records'
+
+/** Sequence numbers of the bundles that wait in `scope`, in the order in which they would leave. */
+export async function sequences(
+  { queue }: Pick<TestQueue, 'queue'>,
+  scope: WaitingQuery['scope'] = { node: COLLECTOR },
+) {
+  const found: number[] = []
+  for (const { id } of await queue.waiting({ scope, limit: MAX_PEEK })) {
+    const queued = await queue.get(id)
+    if (queued !== undefined) found.push(queued.bundle.primary.creation.sequence)
+  }
+  return found
+}
+
+/** Waits for the work that a timer began. */
+export async function settled({ queue }: Pick<TestQueue, 'queue'>): Promise<void> {
+  for (let turn = 0; turn < 200; turn += 1) {
+    await queue.remove(new Uint8Array(32))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
 export interface TestQueue {
   readonly queue: BundleQueue
   readonly database: Database
@@ -69,17 +98,24 @@ export interface TestQueue {
 
 export async function openQueue(
   path: string,
-  options: BundleQueueOptions & { clock?: SimulatedClock; clockTrusted?: () => boolean } = {},
+  options: BundleQueueOptions & Partial<Pick<QueueDependencies, 'clock' | 'clockTrusted' | 'freeBytes'>> = {},
 ): Promise<TestQueue> {
-  const { clock = new SimulatedClock(NOW_MS), clockTrusted = () => true, ...rest } = options
+  const { clock = new SimulatedClock(NOW_MS), clockTrusted = () => true, freeBytes, ...rest } = options
   const database = await openDatabase(path)
   const errors: unknown[] = []
   const onError = (error: unknown) => void errors.push(error)
-  const queue = await openBundleQueue(rest, { database, sealer, clock, clockTrusted, onError })
+  const more = freeBytes === undefined ? {} : { freeBytes }
+  const queue = await openBundleQueue(rest, { database, sealer, clock, clockTrusted, onError, ...more })
   return { queue, database, clock, errors }
 }
 
 export async function closeQueue({ queue, database }: TestQueue): Promise<void> {
   await queue.close()
   await database.close()
+}
+
+/** Bytes of bundle `number` of the crash tests: a long life, and every seventh too large for the database. */
+export function crashBundle(number: number): Uint8Array {
+  const payload = number % 7 === 0 ? `${number} `.repeat(80_000).slice(0, 80_000) : `payload ${number}`
+  return numbered(number, { primary: { lifetimeMs: 1e9 }, payload })
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { CborWriter, concatBytes, encodeCbor, toHex } from '../../core/index.ts'
+import { CborReader, CborWriter, concatBytes, encodeCbor, toHex } from '../../core/index.ts'
 
 t.test('writes what encodeCbor writes', async (t) => {
   const edges = [0, 23, 24, 255, 256, 65_535, 65_536, 2 ** 32 - 1, 2 ** 32, Number.MAX_SAFE_INTEGER]
@@ -27,4 +27,19 @@ t.test('never writes past its room, nor anything but whole numbers', async (t) =
   t.throws(() => full().encoded(new Uint8Array(4)), RangeError)
   t.doesNotThrow(() => full().bytes(new Uint8Array(2)))
   for (const wrong of [-1, 1.5, 2 ** 53, Number.NaN]) t.throws(() => new CborWriter(9).uint(wrong), TypeError)
+})
+
+t.test('arrays and text are written as encodeCbor writes them, and heads without their content', async (t) => {
+  for (const text of ['', 'a', 'ä€😀', 'x'.repeat(300)])
+    t.strictSame(new CborWriter(1000).array(1).text(text).written, encodeCbor([text]))
+  for (const length of [0, 23, 24, 300]) {
+    const items = new Array<number>(length).fill(0)
+    const writer = new CborWriter(400).array(length)
+    for (const item of items) writer.uint(item)
+    t.strictSame(writer.written, encodeCbor(items))
+    const whole = new CborWriter(400).bytes(new Uint8Array(length)).written
+    t.strictSame(new CborWriter(9).bytesHead(length).written, whole.subarray(0, whole.length - length))
+    t.equal(new CborReader(whole.subarray(0, whole.length - length)).bytesHead('data'), length)
+  }
+  t.throws(() => new CborReader(Uint8Array.of(0x45)).bytesHead('data', { max: 4 }), { code: 'CORE_CBOR_SHAPE' })
 })

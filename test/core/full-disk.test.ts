@@ -1,33 +1,9 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { uintBytes } from '../../core/index.ts'
 import { type Database, openDatabase, ROOM } from '../../core/store/index.ts'
-
-/** A disk of `size` that is thrown away after the test; undefined where mounting is not allowed. */
-function smallDisk(size: string, onEnd: (action: () => void) => void): string | undefined {
-  // Not in t.testdir(): a mount left by a killed run could not be cleared there.
-  const path = mkdtempSync(join(tmpdir(), 'gapmesh-disk-'))
-  onEnd(() => rmdirSync(path))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', path], { stdio: 'ignore' })
-  } catch {
-    return undefined
-  }
-  onEnd(() => execFileSync('umount', ['--lazy', path]))
-  return path
-}
-
-/** Fills what is left of the disk. */
-function fill(file: string): void {
-  for (const size of [65_536, 4096, 512]) {
-    try {
-      for (;;) writeFileSync(file, new Uint8Array(size), { flag: 'a' })
-    } catch {}
-  }
-}
+import { fill, smallDisk } from './small-disk.ts'
 
 /** Commits entries of 20 kB until the disk refuses: their number, and the refusal. */
 async function commitUntilRefused(database: Database, most: number): Promise<{ written: number; refusal: unknown }> {

@@ -1,16 +1,23 @@
+import { createPrivateKey } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
+import { fromPem } from '../../agent/node/home.ts'
 import { SimulatedClock, toHex } from '../../core/index.ts'
 import type { SignatureProvider } from '../../crypto/index.ts'
+import { openKeystore } from '../../crypto/store/index.ts'
 import { openApi } from '../../enrollment/api/index.ts'
 import { problemOf } from '../../enrollment/api/problems.ts'
 import { ROUTES, type Route } from '../../enrollment/api/routes.ts'
 import { buildCsr, buildMemberCsr, encodePem, LOCAL_ACTOR } from '../../enrollment/index.ts'
 import { flawIn } from '../../enrollment/json-schema.ts'
+import { DEFAULT_GRACE_MS, DEFAULT_OPERATOR_LIFETIME_MS } from '../../enrollment/limits.ts'
+import type { MeshCa } from '../../enrollment/store/index.ts'
+import { CA_KEYS } from '../../enrollment/store/keys.ts'
 import { WIRE } from '../../enrollment/wire-schemas.ts'
-import { makeRequestKeys, makeTestCa } from '../helpers/ca.ts'
+import { makeRequestKeys, makeTestCa, type TestDependencies, testUnlock } from '../helpers/ca.ts'
 import {
   type BareAnswer,
+  type BareRequest,
   bareExchange,
   makeNode,
   makeOperator,
@@ -42,6 +49,42 @@ async function bodiesOf(
   }
 }
 
+/** Written out, so that a route which loses its guard in the table that server and tests share is noticed. */
+const PUBLISHED = [
+  'POST /v1/enroll: token, 403 503',
+  'POST /v1/enroll/{id}: token, 403 404',
+  'POST /v1/rotate: node, 401 403 503',
+  'GET /v1/crl: anybody, 404',
+  'GET /v1/crl/delta: anybody, 404',
+  'POST /v1/revoke: operator, 401 403 404 503',
+  'GET /v1/pseudonym: node, 401 403 503',
+  'POST /v1/token: operator, 401 403 503',
+  'GET /v1/policy: operator, 401 403 503',
+  'PUT /v1/policy: operator, 401 403 503',
+  'POST /v1/operator/rotate: operator, 401 403 503',
+  'POST /v1/root-change: operator, 401 403 503',
+  'GET /v1/openapi.json: anybody, ',
+]
+
+t.test('the routes, for whom they are, and what they refuse', (t) => {
+  const text = ({ method, path, auth, refusals }: Route) => `${method} ${path}: ${auth}, ${refusals.join(' ')}`
+  t.same(ROUTES.map(text), PUBLISHED)
+  t.end()
+})
+
+/** The CA's own certificates, with their keys: its server's, and the root that signs. */
+async function authoritiesOf(ca: MeshCa, home: string, dependencies: TestDependencies) {
+  const { certificateChain, privateKey } = await ca.issueServerIdentity()
+  const keystore = await openKeystore({ directory: join(home, 'keystore'), unlock: testUnlock() }, dependencies)
+  const rootKey = await keystore.signingKey(CA_KEYS.main)
+  if (rootKey === undefined) throw new Error('the CA has a key')
+  keystore.close()
+  return {
+    server: { chain: fromPem(certificateChain), identityKey: { keyObject: createPrivateKey(privateKey) } },
+    root: { chain: [ca.root.der], identityKey: rootKey },
+  }
+}
+
 t.test('each route, by whoever calls', async (t) => {
   const { ca, url, home, dependencies } = await serveTestCa(t)
   const { provider } = dependencies
@@ -56,10 +99,11 @@ t.test('each route, by whoever calls', async (t) => {
   await ca.revoke({ nodeId: 'gone' }, {}, LOCAL_ACTOR)
   await ca.revoke({ operator: 'mallory' }, {}, LOCAL_ACTOR)
   const { token } = await ca.createToken()
+  const own = await authoritiesOf(ca, home, dependencies)
   const bodies: Record<string, unknown> = await bodiesOf({ node, operator, token }, provider)
   bodies.setPolicy = JSON.parse((await bareExchange(url, { path: '/v1/policy', as: operator })).body.toString())
 
-  const call = (route: Route, as: TestMember | undefined, body: unknown = bodies[route.operation]) => {
+  const call = (route: Route, as: BareRequest['as'], body: unknown = bodies[route.operation]) => {
     const json = { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
     const path = route.path.replace('{id}', 'abc')
     return bareExchange(url, { method: route.method, path, as, ...(route.request !== undefined && json) })
@@ -75,6 +119,8 @@ t.test('each route, by whoever calls', async (t) => {
     isProblem(await call(route, undefined), 401, 'without a certificate')
     isProblem(await call(route, foreign.node), 401, "with another mesh's node")
     isProblem(await call(route, foreign.operator), 401, "with another mesh's operator")
+    isProblem(await call(route, own.server), 401, "with the certificate of the CA's own server")
+    isProblem(await call(route, own.root), 401, 'with that of the root')
     isProblem(await call(route, wrong), 403, 'with a certificate for something else')
     isProblem(await call(route, auth === 'node' ? outNode : outOperator), 403, 'with a revoked certificate')
     if (route.request !== undefined && route.request !== 'Nothing') {
@@ -128,9 +174,23 @@ const reference = (name: string | undefined) => (name === undefined ? undefined 
 t.test('a certificate that has expired', async (t) => {
   const clock = new SimulatedClock()
   const { ca, url, dependencies } = await serveTestCa(t, {}, { changes: { clock } })
-  const node = await makeNode(ca, 'relay-7', dependencies.provider)
-  const ask = () => bareExchange(url, { path: '/v1/pseudonym', as: node })
-  t.equal((await ask()).status, 200)
-  await clock.advance(8 * 86_400_000)
-  t.equal((await ask()).status, 401)
+  const { provider } = dependencies
+  const [node, operator] = [await makeNode(ca, 'relay-7', provider), await makeOperator(ca, 'alice', provider)]
+  const { token } = await ca.createToken()
+  const bodies: Record<string, unknown> = await bodiesOf({ node, operator, token }, provider)
+  const call = ({ method, path, operation, auth, request }: Route) => {
+    const json = { headers: { 'content-type': 'application/json' }, body: JSON.stringify(bodies[operation] ?? {}) }
+    return bareExchange(url, {
+      method,
+      path,
+      as: auth === 'node' ? node : operator,
+      ...(request !== undefined && json),
+    })
+  }
+  const guarded = ROUTES.filter(({ auth }) => auth === 'node' || auth === 'operator')
+  t.equal((await bareExchange(url, { path: '/v1/pseudonym', as: node })).status, 200)
+  await clock.advance(DEFAULT_OPERATOR_LIFETIME_MS + DEFAULT_GRACE_MS)
+  for (const route of guarded) {
+    t.equal((await call(route)).status, route.operation === 'rotate' ? 403 : 401, route.operation)
+  }
 })

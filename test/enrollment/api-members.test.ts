@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { cp } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { createServer } from 'node:tls'
 import t from 'tap'
 import { SimulatedClock } from '../../core/index.ts'
 import type { SuiteName } from '../../crypto/index.ts'
@@ -134,6 +137,24 @@ t.test('a false CA learns nothing and is not believed', async (t) => {
   await t.rejects(requestToken({ ...caller, token: {} }, dependencies), untrusted)
 })
 
+t.test('an answer to nothing that was asked is no list', async (t) => {
+  const { ca, dependencies } = await serveTestCa(t)
+  const { certificateChain: cert, privateKey: key } = await ca.issueServerIdentity()
+  let status = '304 Not Modified'
+  const server = createServer({ cert, key }, (socket) => {
+    socket.on('error', () => undefined).once('data', () => socket.end(`HTTP/1.1 ${status}\r\n\r\n`))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const at = { ...addressOf(ca, `https://127.0.0.1:${port}`), kind: 'full' } as const
+  const malformed = { code: 'ENROLLMENT_ANSWER_MALFORMED' }
+  await t.rejects(fetchList(at, dependencies), malformed, 'unchanged, of a caller that holds none')
+  t.equal(await fetchList({ ...at, etag: '"x"' }, dependencies), 'unchanged')
+  status = '204 No Content'
+  await t.rejects(fetchList(at, dependencies), malformed)
+})
+
 t.test('the pseudonym key, of the present epoch', async (t) => {
   const { ca, url, dependencies } = await serveTestCa(t)
   const node = await makeNode(ca, 'relay-7', dependencies.provider)
@@ -258,7 +279,7 @@ t.test('an operator instructs the CA', async (t) => {
     code: 'ENROLLMENT_REFUSED',
     metadata: { status: 400 },
   })
-  t.same(await approveRootChange(caller, dependencies), { approvedBy: ['alice'], needed: 0 })
+  t.same(await approveRootChange(caller, dependencies), { approvedBy: ['alice'], needed: 2 })
   const by: string[] = []
   for await (const { actor } of ca.audit()) if (actor.kind === 'operator') by.push(actor.name)
   t.ok(by.length >= 7 && by.every((name) => name === 'alice'), 'all of it in the audit, with her name')

@@ -252,6 +252,34 @@ async function serialNumberOf(url: string): Promise<string | undefined> {
   return serialNumber
 }
 
+t.test('a clock that is wrong is named as what may be in the way', async (t) => {
+  const clock = new SimulatedClock(Date.UTC(2026, 5, 1))
+  const { ca, url } = await serve(t, {}, { clock })
+  const { token } = await ca.createToken()
+  const { csr } = await makeCsr(provider)
+  const enrolAt = (atMs: number) => {
+    const dependencies = { provider, clock: new SimulatedClock(atMs) }
+    return requestEnrollment({ url, token, makeCsr: async () => csr, nodeId: 'relay-7' }, dependencies)
+  }
+  for (const atMs of [0, Date.UTC(2099, 0, 1)]) {
+    const day = new Date(atMs).toISOString().slice(0, 10)
+    await t.rejects(enrolAt(atMs), {
+      code: 'ENROLLMENT_SERVER_UNTRUSTED',
+      message: new RegExp(`valid from 2026-.* to 2026-.*, and the clock here says ${day}`),
+      hint: /clock/,
+    })
+  }
+  t.equal((await ca.status()).issued, 0, 'nothing was asked for')
+  await clock.advance(3_600_000)
+  await t.rejects(enrolAt(clock.now() - 3_600_000), {
+    code: 'ENROLLMENT_ANSWER_WRONG',
+    message: /valid from 2026-06-01T00:55.* and the clock here says 2026-06-01T00:00/,
+    hint: /clock/,
+  })
+  t.equal((await enrolAt(clock.now())).nodeId, 'relay-7', 'with the clock set right the same token does')
+  t.equal((await ca.status()).issued, 1)
+})
+
 t.test('the server renews its certificate while it runs', async (t) => {
   const clock = new SimulatedClock()
   const { ca, url } = await serve(t, {}, { clock })

@@ -77,6 +77,16 @@ t.test('who leaves the allow-list is revoked where the policy says so, in the sa
   t.equal(own!.full.number, 1n)
 })
 
+t.test('a node that is in grace leaves the allow-list like any other', async (t) => {
+  const { ca, clock } = await makeCa(t)
+  const member = await enrollMember(ca, 'relay-7', by)
+  await clock.advance(8 * DAY_MS)
+  const revoked = await ca.setPolicy({ ...DEFAULT_POLICY, allow: ['relay-8'], revokeOnRemoval: true }, LOCAL_ACTOR)
+  t.match(revoked, [{ name: 'relay-7', revocation: { reason: 'affiliationChanged' } }])
+  await ca.setPolicy(DEFAULT_POLICY, LOCAL_ACTOR)
+  await t.rejects(rotateMember(ca, member, by), { code: 'ENROLLMENT_PEER_REVOKED' })
+})
+
 t.test('attestation that the policy or a token asks for', async (t) => {
   const { ca } = await makeCa(t)
   const token = async (attestation: 'none' | 'required') =>

@@ -53,7 +53,7 @@ t.test('a restored CA jumps its number ahead and voids open tokens', async (t) =
   )
   const { csr } = await makeCsr(provider)
   const enroll = restored.enroll({ token, csr, addresses: [] }, { crlUrl: CRL_URL })
-  await t.rejects(enroll, { code: 'ENROLLMENT_TOKEN_EXPIRED' })
+  await t.rejects(enroll, { code: 'ENROLLMENT_TOKEN_USED' })
   t.ok((await restored.pseudonym()).epoch > 1)
   await clock.advance(2000)
   await restored.restored(LOCAL_ACTOR)
@@ -104,4 +104,20 @@ t.test('a list of its own that it has not issued yet shows it too', async (t) =>
   const restored = await restore()
   await t.rejects(restored.importList(lost!.full.der), { code: 'ENROLLMENT_CA_BEHIND' })
   t.equal((await restored.status()).behind, true)
+})
+
+t.test('tokens stay void when the clock was ahead while the CA was restored', async (t) => {
+  const { ca, token, restore, clock } = await makeBackedUp(t)
+  await ca.close()
+  const restored = await restore()
+  const enroll = async () => {
+    const { csr } = await makeCsr(provider)
+    return restored.enroll({ token, csr, addresses: [] }, { crlUrl: CRL_URL })
+  }
+  const nowMs = clock.now()
+  clock.jumpTo(nowMs + 5 * 24 * 3600 * 1000)
+  await restored.restored(LOCAL_ACTOR)
+  clock.jumpTo(nowMs)
+  t.equal((await restored.status()).tokens.open, 0)
+  await t.rejects(enroll(), { code: 'ENROLLMENT_TOKEN_USED' })
 })

@@ -61,6 +61,7 @@ t.test('what a failed write left open is made before anything else is decided', 
     room: (prefix) => database.room(prefix),
     pendingCommits: 0,
     close: () => database.close(),
+    compact: (from, to) => database.compact(from, to),
     commit: (operations) => {
       failing -= 1
       return failing === 0 ? Promise.reject(new RangeError('disk')) : database.commit(operations)

@@ -65,13 +65,19 @@ export function addressOf(ca: MeshCa, url: string): CaAddress {
   return { url, mesh: ca.mesh, rootFingerprint: ca.root.fingerprint }
 }
 
+/** A chain, and the key of its leaf. */
+interface Caller {
+  readonly chain: readonly Uint8Array[]
+  readonly identityKey: Pick<SoftwareSigningKey, 'keyObject'>
+}
+
 export interface BareRequest {
   readonly method?: string
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Uint8Array
   /** Shows this member's chain, and proves its key. */
-  readonly as?: Pick<TestMember, 'chain' | 'identityKey'> | undefined
+  readonly as?: Caller | undefined
 }
 
 export interface BareAnswer {
@@ -105,7 +111,7 @@ export function barePost(url: string, path: string, json: unknown, more: Partial
   return bareExchange(url, { method: 'POST', path, headers: { 'content-type': 'application/json' }, body, ...more })
 }
 
-function pemOf({ chain, identityKey }: Pick<TestMember, 'chain' | 'identityKey'>) {
+function pemOf({ chain, identityKey }: Caller) {
   return {
     cert: chain.map((der) => encodePem('CERTIFICATE', der)).join(''),
     key: identityKey.keyObject.export({ type: 'pkcs8', format: 'pem' }),

@@ -32,6 +32,7 @@ import {
 import {
   type AdmissionSink,
   type BucketDigest,
+  type BundlePort,
   type ChainHead,
   type ChainPlace,
   type ChainPort,
@@ -288,6 +289,7 @@ export interface NodeSetup extends Partial<OverlayOptions> {
   readonly chains?: MemoryChains
   readonly clock?: Clock
   readonly trust?: TrustPort
+  readonly bundles?: BundlePort
   /** Whom the link reports as admitted, and with which verdict; the connection is secured either way. */
   readonly judge?: Judge
 }
@@ -301,7 +303,7 @@ export async function startNode(
   setup: NodeSetup = {},
 ): Promise<TestNode> {
   const { records = new MemoryRecords(), chains = new MemoryChains(), clock = systemClock(), ...others } = setup
-  const { trust, judge = () => ({}), ...rest } = others
+  const { trust, bundles, judge = () => ({}), ...rest } = others
   const { privateKey, hello } = await identityOf(nodeId)
   const overlay = await createOverlay(
     { mesh: 'north-grid', listen: ['/ip4/127.0.0.1/tcp/0'], privateKey, sync: FAST_SYNC, ...rest },
@@ -314,6 +316,7 @@ export async function startNode(
       encrypter: (sink) => new PlainLink(hello, sink, judge),
       gate: gateOf(judge),
       ...(trust === undefined ? {} : { trust }),
+      ...(bundles === undefined ? {} : { bundles }),
     },
   )
   await overlay.start()

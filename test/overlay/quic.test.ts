@@ -1,4 +1,5 @@
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
+import { multiaddr } from '@multiformats/multiaddr'
 import t from 'tap'
 import { silentLogger, systemClock, systemRandom } from '../../core/index.ts'
 import {
@@ -12,6 +13,7 @@ import {
 import { noRevocations, parseChain, validatePath } from '../../records/path/index.ts'
 import { makeTestMesh } from '../helpers/pki.ts'
 import { MemoryChains, MemoryRecords, makeRecord, until } from './harness.ts'
+import { dialQuic } from './link/kits.ts'
 
 const QUIC = '/ip4/127.0.0.1/udp/0/quic-v1'
 const TCP = '/ip4/127.0.0.1/tcp/0'
@@ -106,4 +108,16 @@ t.test('QUIC is off unless it is turned on', async (t) => {
   const dependencies = { clock: systemClock(), random: systemRandom(), logger: silentLogger() }
   const options = { mesh: mesh.mesh, privateKey: new Uint8Array(32), quic: true }
   await t.rejects(createOverlay(options, { ...dependencies } as never), TypeError, 'on, and no link for it')
+})
+
+t.test('connections on QUIC that say nothing keep nobody out, and are cut', async (t) => {
+  const one = await startNode(t, 'one')
+  const [address = ''] = one.overlay.addresses()
+  const silent = await Promise.all(
+    Array.from({ length: 40 }, () => dialQuic(multiaddr(address.split('/p2p/')[0]), mesh.node('stranger'))),
+  )
+  await startNode(t, 'two', { bootstrap: [address], redial: { baseMs: 100, maxMs: 400 } })
+  await until(() => one.overlay.peers().length === 1, 'a member gets in')
+  await Promise.all(silent.map(({ closed }) => closed))
+  t.equal(one.overlay.peers().length, 1, 'all that is left')
 })

@@ -101,7 +101,7 @@ t.test('a peer that connected by itself is not dialled; a known one takes new ad
   const { clock, dials, connected, dialer } = setUp()
   dialer.add({ peerKey: 'q', addresses: ['/q1'], source: 'met' }, 1_000)
   connected.add('q')
-  dialer.connected('q')
+  dialer.connected('q', 'node')
   await clock.advance(5_000)
   t.equal(dials.length, 0)
   connected.delete('q')

@@ -69,6 +69,19 @@ t.test('a peer that was connected is dialled again where it says, by IP address'
   t.same(new Set(dialled), new Set([`/ip4/127.0.0.1/tcp/9/p2p/${peerId}`]))
 })
 
+t.test('where a node is that is revoked while it is away is forgotten', async (t) => {
+  const { host, discovery, say } = await startScene(t)
+  const peerId = await say('/ip4/127.0.0.1/tcp/9')
+  await host.peerStore.merge(peerId, { multiaddrs: [multiaddr('/ip4/127.0.0.1/tcp/9')] })
+  const peer = { key: String(peerId), peerId, nodeId: 'b' } as never
+  discovery.connected(peer)
+  discovery.disconnected(peer, { direction: 'inbound', remoteAddr: multiaddr('/ip4/127.0.0.1/tcp/5') } as never)
+  t.equal(discovery.targets, 1)
+  await discovery.expelled('b', [])
+  t.equal(discovery.targets, 0, 'nobody dials it')
+  t.notOk(await host.peerStore.has(peerId), 'nobody knows where it was')
+})
+
 t.test('addresses that others name lead to other nodes, and not to services of this machine', async (t) => {
   const named = [
     '/ip4/192.0.2.7/tcp/1',

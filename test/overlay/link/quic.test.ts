@@ -25,7 +25,7 @@ t.beforeEach(() => void good.refusals.splice(0))
 const MULTISTREAM = utf8('\x13/multistream/1.0.0\n')
 
 /** Opens a further stream and asks for a protocol on it. */
-async function askForProtocol(peer: RawPeer & { open(): Promise<QuicDuplex> }): Promise<{ answered: () => number }> {
+async function askForProtocol(peer: { open(): Promise<QuicDuplex> }): Promise<{ answered: () => number }> {
   const stream = await peer.open()
   let bytes = 0
   stream.on('data', (chunk: Buffer) => {
@@ -79,6 +79,29 @@ t.test('streams opened before a refusal are never served', async (t) => {
   await nothingLeft(good)
   t.equal(early.answered(), 0)
   t.match(good.refusals, [{ code: 'OVERLAY_LINK_PEER_ID', nodeId: 'victim', direction: 'inbound' }])
+})
+
+t.test('streams that the dialled side opens before admission are not served either', async (t) => {
+  const asked = Promise.withResolvers<{ answered: () => number; peer: RawPeer }>()
+  const listener = await listenQuic(bad, async (inward) => {
+    const early = await askForProtocol({ open: async () => new QuicDuplex(await inward.raw.outboundStream()) })
+    const parties = { role: 'listener' as const, dialler: good.self, listener: bad }
+    const peer = quicPeer(await inward.raw.inboundStream(), inward, parties)
+    await peer.channel.expect('certificates')
+    asked.resolve({ ...early, peer })
+  })
+  const dial = good.libp2p.dial(listener.address).catch((error) => error)
+  const { answered, peer } = await asked.promise
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  t.equal(answered(), 0, 'the dialler knows nothing of the listener yet')
+  t.same(good.libp2p.getConnections(), [])
+  peer.channel.send({ type: 'certificates', chain: mesh.node('victim').chain.slice(0, -1) })
+  t.match(await peer.channel.expect('hello').catch((error) => error.metadata), { code: 'OVERLAY_LINK_PEER_ID' })
+  peer.hangUp()
+  t.same(linkFailure(await dial), { code: 'OVERLAY_LINK_PEER_ID', by: 'self' })
+  t.equal(answered(), 0, 'and never')
+  await listener.close()
+  await nothingLeft(good)
 })
 
 t.test('a peer that hangs up right behind its last frame leaves nothing', async (t) => {

@@ -18,6 +18,7 @@ export function failing(database: Database): FailingDatabase {
     pendingCommits: 0,
     room: (prefix) => database.room(prefix),
     close: () => database.close(),
+    compact: (from, to) => database.compact(from, to),
     async commit(operations) {
       this.commits += 1
       const failure = this.failures.shift()

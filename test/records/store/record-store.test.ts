@@ -2,8 +2,9 @@ import t from 'tap'
 import { compareBytes, concatBytes, SimulatedClock, utf8 } from '../../../core/index.ts'
 import { ROOM } from '../../../core/store/index.ts'
 import { sha256 } from '../../../crypto/index.ts'
+import { issueIssuingCa } from '../../../enrollment/certificates.ts'
 import { type CheckedRecord, verify } from '../../../records/index.ts'
-import { PathCache, parseChain } from '../../../records/path/index.ts'
+import { type Certificate, PathCache, parseChain } from '../../../records/path/index.ts'
 import { DAY_MS, makeScene, NOW_MS } from '../scene.ts'
 import { series, unsigned } from './fake-records.ts'
 import { all, openAt } from './open.ts'
@@ -190,6 +191,25 @@ t.test('catch-up asks for what is neither held nor refused, and reads what is he
   t.same(await store.read(ids), [held.bytes])
   await clock.advance(1_000)
   t.same(await store.missing(ids), [refused.id, unknown.id], 'refusals are forgotten in time')
+  await close()
+})
+
+t.test('chains: of two certificates of a CA over one key the one that ends later stays above a leaf', async (t) => {
+  const { mesh } = await makeScene()
+  const { keys } = await mesh.makeIssuingCa()
+  const certified = async (lifetimeMs: number) =>
+    (await issueIssuingCa({ mesh: mesh.mesh, nowMs: NOW_MS, issuer: mesh.root, keys, lifetimeMs }, mesh)).certificate
+  const [sooner, later] = [await certified(2 * DAY_MS), await certified(300 * DAY_MS)]
+  const { certificate: leaf } = await mesh.addNode({ nodeId: 'sensor-02', issuer: { certificate: later, keys } })
+  const under = (authority: Certificate) => [leaf, authority, mesh.root.certificate]
+  const { store, close } = await openAt(t.testdir())
+  const above = async () => (await store.chain(leaf.authorityKeyId, leaf.serialNumber))?.[1]?.notAfterMs
+  await store.putChain(under(sooner))
+  t.equal(await above(), sooner.notAfterMs)
+  await store.putChain(under(later))
+  t.equal(await above(), later.notAfterMs)
+  for (const chain of [under(sooner), under(sooner).slice(0, 2), [leaf]]) await store.putChain(chain)
+  t.equal(await above(), later.notAfterMs, 'nobody makes it end sooner than it does')
   await close()
 })
 

@@ -1,29 +1,28 @@
-import { ENROLLMENT_ERRORS } from './errors.ts'
-
 /**
  * Lets tasks that touch the same thing run one after another, in order of arrival, and others side by side; beyond
  * `maxWaiting` unfinished tasks it refuses. Tasks must not wait for one another.
  */
 export class Locks {
   readonly #maxWaiting: number
+  readonly #busy: () => Error
   /** By name, the end of the last task that holds it or waits for it. */
   readonly #tails = new Map<string, Promise<void>>()
   readonly #unfinished = new Set<Promise<void>>()
   /** End of the last task that wants everything. */
   #barrier: Promise<void> = Promise.resolve()
 
-  constructor(maxWaiting: number) {
+  /** @param busy makes the error of a task too many */
+  constructor(maxWaiting: number, busy: () => Error) {
     this.#maxWaiting = maxWaiting
+    this.#busy = busy
   }
 
   /**
    * What `task` gives, once every earlier task with one of these names has ended; with `all`, every earlier task.
-   * @throws ENROLLMENT_BUSY, and what `task` throws
+   * @throws the error of {@link constructor}'s `busy`, and what `task` throws
    */
   run<T>(names: readonly string[] | 'all', task: () => Promise<T>): Promise<T> {
-    if (this.#unfinished.size >= this.#maxWaiting) {
-      return Promise.reject(ENROLLMENT_ERRORS.create('ENROLLMENT_BUSY'))
-    }
+    if (this.#unfinished.size >= this.#maxWaiting) return Promise.reject(this.#busy())
     const result = Promise.all(this.#before(names)).then(task)
     const ended: Promise<void> = result.then(
       () => this.#ended(names, ended),
