@@ -76,7 +76,7 @@ t.test('certificates, policy and audit, from the keyboard of the CA', async (t) 
     const lines = (await readFile(terminal.path('audit.txt'), 'utf8')).split('\n')
     await writeFile(terminal.path('cut.txt'), lines.filter((_, at) => at !== 3).join('\n'))
     t.match(await terminal.refused('ca audit verify --file cut.txt'), {
-      exit: 1,
+      exit: 3,
       code: 'ENROLLMENT_AUDIT_BROKEN',
       message: /entry 4/,
     })
@@ -103,7 +103,7 @@ t.test('certificates, policy and audit, from the keyboard of the CA', async (t) 
     ]
     for (const line of lines) t.equal((await terminal.run(line)).code, 2, line)
     t.match(await terminal.run('ca revoke --help'), { code: 0, out: /Examples:\n {2}\$ gapmesh ca revoke/ })
-    t.match(await terminal.refused('ca approve --home ca'), { exit: 1, code: 'AGENT_CLI_SECRET_NONE' })
+    t.match(await terminal.refused('ca approve --home ca'), { exit: 1, code: 'AGENT_CA_OPERATOR_NONE' })
   })
 })
 

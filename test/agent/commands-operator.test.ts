@@ -47,7 +47,7 @@ t.test('an operator, over HTTPS', async (t) => {
   })
   t.match(await terminal.refused(`ca list --url x ${at}`), { exit: 2 })
   t.match(await terminal.json(`ca approve ${as('alice')}`), { approvedBy: ['alice'], needed: 2 })
-  t.match(await terminal.refused('ca rekey --home ca'), { exit: 1, code: 'ENROLLMENT_ROOT_APPROVALS' })
+  t.match(await terminal.refused('ca rekey --home ca'), { exit: 3, code: 'ENROLLMENT_ROOT_APPROVALS' })
   t.match(await terminal.json(`ca approve ${as('bob')}`), { approvedBy: ['alice', 'bob'], needed: 2 })
   const { keyId } = await terminal.json('ca rekey --home ca')
   t.match(await terminal.json('ca status --home ca'), { authorities: [{ active: false }, { active: true, keyId }] })
