@@ -56,7 +56,7 @@ t.test('a bundle that is refused: exit 3 and the code', async (t) => {
   t.match(relaxed, { policy: 'relaxed', primary: { crcType: 0 } })
   t.match(version, { exit: 3, code: 'BUNDLES_MALFORMED' })
   t.match(text, { exit: 1, code: 'AGENT_BUNDLE_INPUT' })
-  t.match(gone, { exit: 1, code: 'AGENT_CLI_SYSTEM' })
+  t.match(gone, { exit: 1, code: 'AGENT_FILE_READ' })
   t.match(await terminal.run('bundle decode 9f880600 --policy lax'), { code: 2 })
 })
 
