@@ -86,7 +86,7 @@ export class StoredQueue implements BundleQueue {
   async #begin(): Promise<void> {
     const { files, entries } = this.#parts
     await this.#recountIfNeeded()
-    await files?.sweep((id) => entries.isKnown(id))
+    await files?.sweep((id) => entries.has(id))
     await this.#expiring.run()
   }
 

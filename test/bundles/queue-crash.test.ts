@@ -74,6 +74,25 @@ t.test('SIGKILL at seeded moments: accepted is there, removed is gone, nothing i
   t.ok(said.accepted.size > ROUNDS * 5 && said.removed.size > ROUNDS, `${said.accepted.size} accepted`)
 })
 
+t.test('a file whose bundle is gone and remembered is swept when the queue opens', async (t) => {
+  const path = t.testdir()
+  const directory = join(path, 'files')
+  const test = await openQueue(join(path, 'db'), { directory })
+  const { id } = await test.queue.accept(crashBundle(7))
+  const { id: kept } = await test.queue.accept(crashBundle(14))
+  const file = join(directory, toHex(id))
+  cpSync(file, join(path, 'copy'))
+  await test.queue.remove(id)
+  t.notOk(existsSync(file))
+  await closeQueue(test)
+  // As a process leaves it that ends between the commit and the removal of the file.
+  cpSync(join(path, 'copy'), file)
+  const again = await openQueue(join(path, 'db'), { directory })
+  t.strictSame(readdirSync(directory), [toHex(kept)])
+  t.match(await again.queue.accept(crashBundle(7)), { status: 'duplicate' })
+  await closeQueue(again)
+})
+
 t.test('a log cut anywhere is the queue of some moment', async (t) => {
   t.comment(`seed ${SEED}, ${LOG_CUTS} cuts`)
   const random = new SimulatedRandom(SEED)
