@@ -5,14 +5,14 @@ import { REASON_CODES } from '../../enrollment/crl/index.ts'
 import { NODE_KEYS } from '../../enrollment/keys/index.ts'
 import { type Directive, encodeDirective, MAX_LIFETIME_MS, signRecord } from '../../records/index.ts'
 import { parseChain } from '../../records/path/index.ts'
-import type {
-  Action,
-  CommandContext,
-  DirectiveRevokeOptions,
-  DirectiveRotateOptions,
-  OperatorKeys,
+import {
+  type Action,
+  type CommandContext,
+  clientOf,
+  type DirectiveRevokeOptions,
+  type DirectiveRotateOptions,
+  type OperatorKeys,
 } from '../cli/index.ts'
-import { ControlClient, controlSocketPath } from '../control/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
 import { operatorHome, readOperator } from './ca/operator-home.ts'
 import { systemDependencies } from './system.ts'
@@ -70,10 +70,6 @@ async function sign(options: OperatorKeys, context: CommandContext, directive: D
   } finally {
     keystore.close()
   }
-}
-
-function clientOf(context: CommandContext): ControlClient {
-  return new ControlClient({ path: controlSocketPath(context.home) }, { clock: systemDependencies().clock })
 }
 
 function toBase64(bytes: Uint8Array): string {

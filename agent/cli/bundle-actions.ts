@@ -1,12 +1,12 @@
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { systemClock } from '../../core/index.ts'
 import { createFileAtomically } from '../../core/store/index.ts'
-import { type BundleSendParams, ControlClient, controlSocketPath, type ReceivedBundle } from '../control/index.ts'
+import type { BundleSendParams, ControlClient, ReceivedBundle } from '../control/index.ts'
 import { AGENT_ERRORS } from '../errors.ts'
 import { MAX_SENT_PAYLOAD_BYTES } from '../limits.ts'
 import type { ExitCode } from './actions.ts'
 import { bundleLine, bundleText, bundleTitles } from './bundle-text.ts'
+import { clientOf } from './client.ts'
 import type { CommandContext } from './context.ts'
 import { table, timeText } from './text.ts'
 
@@ -25,7 +25,7 @@ export async function sendBundle(file: string, options: SendOptions, context: Co
   const path = resolve(context.io.workingDirectory, file)
   const { size } = await stat(path)
   if (size > MAX_SENT_PAYLOAD_BYTES) throw AGENT_ERRORS.create('AGENT_BUNDLE_TOO_LARGE', { detail: `${size} bytes` })
-  const asking = client(context)
+  const asking = clientOf(context)
   const destination = options.to.includes(':') ? options.to : await endpointOf(options, asking)
   const payload = (await readFile(path)).toString('base64')
   const { lifetimeMs, priority } = options
@@ -45,7 +45,7 @@ async function endpointOf({ to, service }: SendOptions, asking: ControlClient): 
 
 /** `gapmesh bundle list` */
 export async function listBundles({ limit }: { readonly limit: number }, context: CommandContext): Done {
-  const answer = await client(context).call('bundles.list', { limit })
+  const answer = await clientOf(context).call('bundles.list', { limit })
   if (answer.bundles.length === 0) context.note('no bundle waits')
   if (answer.bundles.length > 0 || context.json) {
     context.result(answer, table(bundleTitles(), answer.bundles.map(bundleLine)))
@@ -55,14 +55,14 @@ export async function listBundles({ limit }: { readonly limit: number }, context
 
 /** `gapmesh bundle explain` and `gapmesh bundle show` */
 export async function explainBundle(id: string, context: CommandContext): Done {
-  const bundle = await client(context).call('bundles.show', { id })
+  const bundle = await clientOf(context).call('bundles.show', { id })
   context.result(bundle, bundleText(bundle))
   return 0
 }
 
 /** `gapmesh bundle cancel` */
 export async function cancelBundle(id: string, context: CommandContext): Done {
-  const answer = await client(context).call('bundles.cancel', { id })
+  const answer = await clientOf(context).call('bundles.cancel', { id })
   context.result(answer, `${answer.id} is taken out of the queue of this node`)
   context.note('Copies that other nodes have are not called back; they end with their lifetime.')
   return 0
@@ -75,7 +75,7 @@ export async function receiveBundles(
 ): Done {
   const directory = resolve(context.io.workingDirectory, to)
   await mkdir(directory, { recursive: true })
-  const asking = client(context)
+  const asking = clientOf(context)
   const waiting: ReceivedBundle[] = []
   for await (const bundle of asking.stream('bundles.received', { service, limit }, context.signal)) {
     const path = join(directory, `${bundle.id}.bin`)
@@ -88,8 +88,4 @@ export async function receiveBundles(
   for (const { id } of waiting) await asking.call('bundles.release', { id })
   if (waiting.length === 0) context.note(`nothing has come for ${service}`)
   return 0
-}
-
-function client(context: CommandContext): ControlClient {
-  return new ControlClient({ path: controlSocketPath(context.home) }, { clock: systemClock() })
 }

@@ -1,17 +1,16 @@
 import { systemClock } from '../../core/index.ts'
-import {
-  ControlClient,
-  controlSocketPath,
-  type InputStatus,
-  type NodeSummary,
-  type PublishParams,
-  type RecordFilter,
-  type StatusResult,
-  type TrustStatus,
+import type {
+  InputStatus,
+  NodeSummary,
+  PublishParams,
+  RecordFilter,
+  StatusResult,
+  TrustStatus,
 } from '../control/index.ts'
 import { spanText } from '../durations.ts'
 import type { ExitCode } from './actions.ts'
 import { bundleRows } from './bundle-text.ts'
+import { clientOf } from './client.ts'
 import type { CommandContext } from './context.ts'
 import { resolveTime, type TimeArgument } from './parse.ts'
 import { recordLine, recordText, recordTitles } from './record-text.ts'
@@ -34,14 +33,14 @@ type Done = Promise<ExitCode | undefined>
 
 /** `gapmesh status` */
 export async function showStatus(context: CommandContext): Done {
-  const status = await client(context).call('status', {})
+  const status = await clientOf(context).call('status', {})
   context.result(status, statusText(status))
   return 0
 }
 
 /** `gapmesh record list` */
 export async function listRecords(options: FilterOptions, context: CommandContext): Done {
-  const answer = await client(context).call('records.list', toFilter(options))
+  const answer = await clientOf(context).call('records.list', toFilter(options))
   if (answer.records.length === 0) context.note('no such records')
   if (answer.records.length > 0 || context.json) {
     context.result(answer, table(recordTitles(), answer.records.map(recordLine)))
@@ -51,14 +50,14 @@ export async function listRecords(options: FilterOptions, context: CommandContex
 
 /** `gapmesh record show` */
 export async function showRecord(id: string, context: CommandContext): Done {
-  const record = await client(context).call('records.show', { id })
+  const record = await clientOf(context).call('records.show', { id })
   context.result(record, recordText(record))
   return 0
 }
 
 /** `gapmesh record tail`: ends when interrupted, or with the agent. */
 export async function tailRecords(options: FilterOptions, context: CommandContext): Done {
-  const records = client(context).stream('records.tail', toFilter(options), context.signal)
+  const records = clientOf(context).stream('records.tail', toFilter(options), context.signal)
   for await (const record of records) context.result(record, recordLine(record).map(plain).join('  '))
   return 0
 }
@@ -66,7 +65,7 @@ export async function tailRecords(options: FilterOptions, context: CommandContex
 /** `gapmesh record publish` */
 export async function publishRecord(options: PublishOptions, context: CommandContext): Done {
   const { indicator, kind, severity, score, source, destination, note } = options
-  const published = await client(context).call('records.publish', {
+  const published = await clientOf(context).call('records.publish', {
     indicator,
     kind,
     severity,
@@ -81,7 +80,7 @@ export async function publishRecord(options: PublishOptions, context: CommandCon
 
 /** `gapmesh node rotate` */
 export async function rotateNode(context: CommandContext): Done {
-  const certificate = await client(context).call('node.rotate', {})
+  const certificate = await clientOf(context).call('node.rotate', {})
   const { serialNumber, expiresAtMs } = certificate
   context.result(certificate, `The certificate is ${serialNumber} now, valid until ${timeText(expiresAtMs)}`)
   return 0
@@ -90,14 +89,14 @@ export async function rotateNode(context: CommandContext): Done {
 /** `gapmesh node time confirm` */
 export async function confirmTime(time: TimeArgument | undefined, context: CommandContext): Done {
   const params = time === undefined ? {} : { atMs: resolveTime(time, systemClock().now()) }
-  const clock = await client(context).call('time.confirm', params)
+  const clock = await clientOf(context).call('time.confirm', params)
   context.result(clock, `The node takes ${timeText(clock.nowMs)} for the time (${clock.standing})`)
   return 0
 }
 
 /** `gapmesh node list` */
 export async function listNodes(context: CommandContext): Done {
-  const answer = await client(context).call('nodes.list', {})
+  const answer = await clientOf(context).call('nodes.list', {})
   const titles = ['NODE', 'STATE', 'VERDICT', 'SINCE', 'LINK', 'ROLES', 'BLOCKS', 'CERTIFICATE UNTIL', 'PEER ID']
   context.result(answer, table(titles, answer.nodes.map(nodeLine)))
   return 0
@@ -123,10 +122,6 @@ function linkText({ self, link, addresses }: NodeSummary): string {
   if (self || link === undefined) return '-'
   const facts = ['class', 'protocol', 'group', 'cipher', 'signature'].flatMap((name) => link[name] ?? [])
   return [...facts, ...(addresses.some((address) => address.includes('/p2p-circuit')) ? ['relayed'] : [])].join(' ')
-}
-
-function client(context: CommandContext): ControlClient {
-  return new ControlClient({ path: controlSocketPath(context.home) }, { clock: systemClock() })
 }
 
 function toFilter(options: FilterOptions): RecordFilter {

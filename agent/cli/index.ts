@@ -38,6 +38,7 @@ export type {
   RemoteOptions,
   RunOptions,
 } from './actions.ts'
+export { clientOf } from './client.ts'
 export { type CommandContext, type CommonOptions, resolveHome } from './context.ts'
 export { type CliIo, processIo } from './io.ts'
 export { type CliDependencies, runCli } from './program.ts'

@@ -1,5 +1,6 @@
 import { constants } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
+import { shownCertificates } from '../../core/tls/index.ts'
 import { MAX_CHAIN_LENGTH } from '../../records/path/index.ts'
 
 /** Group list of both ends: hybrid key exchange only, the strongest first. */
@@ -20,10 +21,9 @@ export const TLS_OPTIONS = {
  */
 export function presentedChain(socket: TLSSocket): Uint8Array[] {
   const chain: Uint8Array[] = []
-  let certificate = socket.getPeerX509Certificate()
-  while (certificate !== undefined && chain.length <= MAX_CHAIN_LENGTH) {
-    chain.push(certificate.raw)
-    certificate = certificate.issuerCertificate
+  for (const { raw } of shownCertificates(socket)) {
+    chain.push(raw)
+    if (chain.length > MAX_CHAIN_LENGTH) break
   }
   return chain
 }

@@ -1,7 +1,6 @@
 import { constants, X509Certificate } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import {
-  connect,
   createSecureContext,
   createServer,
   type SecureContext,
@@ -10,8 +9,8 @@ import {
   type TLSSocket,
 } from 'node:tls'
 import { equalBytes } from '../../core/index.ts'
+import { acceptTls, connectTls, shownCertificates } from '../../core/tls/index.ts'
 import type { SoftwareSigningKey, SuiteName } from '../../crypto/index.ts'
-import { OVERLAY_ERRORS } from '../errors.ts'
 import { completeChain } from './chain.ts'
 import { tlsFailure } from './tls-errors.ts'
 
@@ -81,19 +80,7 @@ export class TlsEndpoint {
    * @throws OVERLAY_LINK_* of the TLS layer
    */
   accept(duplex: Duplex): Promise<TLSSocket> {
-    const { promise, resolve, reject } = Promise.withResolvers<TLSSocket>()
-    // The server tells about sockets by events only; a view of it per connection says which socket is which duplex.
-    const view: Server = Object.create(this.#server, {
-      emit: {
-        value: (event: string, ...values: unknown[]) => {
-          if (event === 'secureConnection') resolve(guarded(values[0] as TLSSocket))
-          if (event === 'tlsClientError') reject(tlsFailure(values[0]))
-          return true
-        },
-      },
-    })
-    for (const listener of this.#server.listeners('connection')) Reflect.apply(listener, view, [duplex])
-    return promise
+    return acceptTls(this.#server, duplex).catch(failed)
   }
 
   /**
@@ -101,20 +88,7 @@ export class TlsEndpoint {
    * @throws OVERLAY_LINK_* of the TLS layer
    */
   connect(duplex: Duplex): Promise<TLSSocket> {
-    const socket = guarded(
-      connect({
-        socket: duplex,
-        secureContext: this.#client,
-        rejectUnauthorized: false,
-        checkServerIdentity: () => undefined,
-        ALPNProtocols: [LINK_ALPN],
-      }),
-    )
-    return new Promise((resolve, reject) => {
-      socket.once('secureConnect', () => resolve(socket))
-      socket.once('error', (error) => reject(tlsFailure(error)))
-      socket.once('close', () => reject(OVERLAY_ERRORS.create('OVERLAY_LINK_CLOSED')))
-    })
+    return connectTls(duplex, { secureContext: this.#client, ALPNProtocols: [LINK_ALPN] }).catch(failed)
   }
 
   /**
@@ -122,12 +96,12 @@ export class TlsEndpoint {
    * @throws OVERLAY_LINK_NO_CERTIFICATE, OVERLAY_LINK_CHAIN_LENGTH, OVERLAY_LINK_SELF_SIGNED, OVERLAY_LINK_OTHER_ROOT
    */
   peerChain(socket: TLSSocket): Uint8Array[] {
-    return completeChain(shownBy(socket), this.#root)
+    return completeChain(shownCertificates(socket), this.#root)
   }
 }
 
-function* shownBy(socket: TLSSocket): Iterable<X509Certificate> {
-  for (let next = socket.getPeerX509Certificate(); next !== undefined; next = next.issuerCertificate) yield next
+function failed(cause: unknown): never {
+  throw tlsFailure(cause)
 }
 
 function contextOptions(profile: LinkProfile, own: { cert: string; key: string | Buffer }): SecureContextOptions {
@@ -143,10 +117,4 @@ function contextOptions(profile: LinkProfile, own: { cert: string; key: string |
     // OpenSSL then hands out references to a cache that Node does not keep, instead of sealed sessions.
     secureOptions: constants.SSL_OP_NO_TICKET,
   }
-}
-
-/** A socket whose errors are seen through its end, so that none is left without a listener. */
-function guarded(socket: TLSSocket): TLSSocket {
-  socket.on('error', () => undefined)
-  return socket
 }

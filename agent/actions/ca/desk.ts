@@ -1,13 +1,12 @@
 import { isGapmeshError } from '../../../core/index.ts'
 import { type MeshCa, openCa } from '../../../enrollment/store/index.ts'
-import type { CaOptions, CommandContext, KeystoreOptions } from '../../cli/index.ts'
+import { type CaOptions, type CommandContext, clientOf, type KeystoreOptions } from '../../cli/index.ts'
 import {
   badParameter,
-  ControlClient,
+  type ControlClient,
   type ControlHandlers,
   type ControlMethods,
   type ControlStreams,
-  controlSocketPath,
   type MethodName,
   type StreamName,
 } from '../../control/index.ts'
@@ -97,12 +96,6 @@ class HomeDesk implements CaDesk {
     }
     return { desk: deskOf(caHandlers(this.#ca, systemDependencies().clock), this.#context) }
   }
-}
-
-/** The process that serves the command's home. */
-export function clientOf(context: CommandContext): ControlClient {
-  const { clock } = systemDependencies()
-  return new ControlClient({ path: controlSocketPath(context.home) }, { clock })
 }
 
 /** Opens the CA of the command's home; the caller closes it. */

@@ -1,7 +1,6 @@
 import { constants } from 'node:crypto'
 import type { Socket } from 'node:net'
 import {
-  connect,
   createSecureContext,
   createServer,
   type SecureContext,
@@ -9,6 +8,7 @@ import {
   type Server,
   type TLSSocket,
 } from 'node:tls'
+import { acceptTls, connectTls, shownCertificates } from '../../../core/tls/index.ts'
 import type { EndpointId } from '../../codec/index.ts'
 import { BUNDLES_ERRORS } from '../../errors.ts'
 import { MAX_LINK_CHAIN } from '../../limits.ts'
@@ -57,9 +57,12 @@ export class TlsUpgrade {
    * @throws BUNDLES_LINK_TLS
    */
   async upgrade(raw: Socket, role: 'active' | 'passive'): Promise<Secured> {
-    const socket = await (role === 'active' ? this.#connect(raw) : this.#accept(raw))
+    const handshake =
+      role === 'active' ? connectTls(raw, { secureContext: this.#client }) : acceptTls(this.#server, raw)
+    const socket = await handshake.catch((cause) => {
+      throw BUNDLES_ERRORS.create('BUNDLES_LINK_TLS', { cause })
+    })
     socket.pause()
-    socket.on('error', () => undefined)
     const chain = shownBy(socket)
     if (chain.length === 0 || chain.length > MAX_LINK_CHAIN || socket.isSessionReused()) return refused(socket)
     return this.#judge(chain).then(
@@ -67,43 +70,12 @@ export class TlsUpgrade {
       () => refused(socket),
     )
   }
-
-  #accept(raw: Socket): Promise<TLSSocket> {
-    return new Promise((resolve, reject) => {
-      // The server tells about sockets by events only; a view of it per connection says which socket is which.
-      const view: Server = Object.create(this.#server, {
-        emit: {
-          value: (event: string, ...values: unknown[]) => {
-            if (event === 'secureConnection') resolve(values[0] as TLSSocket)
-            if (event === 'tlsClientError') reject(tlsError(values[0]))
-            return true
-          },
-        },
-      })
-      raw.once('close', () => reject(tlsError(undefined)))
-      for (const listener of this.#server.listeners('connection')) Reflect.apply(listener, view, [raw])
-    })
-  }
-
-  #connect(raw: Socket): Promise<TLSSocket> {
-    return new Promise((resolve, reject) => {
-      const socket = connect({
-        socket: raw,
-        secureContext: this.#client,
-        rejectUnauthorized: false,
-        checkServerIdentity: () => undefined,
-      })
-      socket.once('secureConnect', () => resolve(socket))
-      socket.once('error', (cause) => reject(tlsError(cause)))
-      socket.once('close', () => reject(tlsError(undefined)))
-    })
-  }
 }
 
 function shownBy(socket: TLSSocket): Uint8Array[] {
   const chain: Uint8Array[] = []
-  for (let next = socket.getPeerX509Certificate(); next !== undefined; next = next.issuerCertificate) {
-    chain.push(new Uint8Array(next.raw))
+  for (const { raw } of shownCertificates(socket)) {
+    chain.push(new Uint8Array(raw))
     if (chain.length > MAX_LINK_CHAIN) break
   }
   return chain
@@ -111,8 +83,4 @@ function shownBy(socket: TLSSocket): Uint8Array[] {
 
 function refused(socket: TLSSocket): Secured {
   return { socket, endpoint: undefined }
-}
-
-function tlsError(cause: unknown): Error {
-  return BUNDLES_ERRORS.create('BUNDLES_LINK_TLS', { cause })
 }

@@ -128,7 +128,7 @@ t.test(
       const socket = await rawPeer(t, layer)
       socket.write(bytes)
       await restOf(socket)
-      t.pass(what)
+      t.same([socket.closed, far.bundles], [true, []], what)
     }
     t.equal(far.bundles.length, 0)
     t.equal(far.ended.length, far.contacts.length)
@@ -138,14 +138,15 @@ t.test(
 t.test('a peer that is silent or drips before the session stands is ended at the deadline', async (t) => {
   for (const drops of ['', HEADER.slice(0, 6), HEADER, '64746e210401']) {
     const clock = new SimulatedClock()
-    const layer = await start(t, { node: 'far', clock, options: { tls: 'allowed', establishMs: 5000 } })
+    const far = new Recorder()
+    const layer = await start(t, { node: 'far', events: far, clock, options: { tls: 'allowed', establishMs: 5000 } })
     const socket = await rawPeer(t, layer)
     const ended = restOf(socket)
     if (drops !== '') socket.write(Buffer.from(drops, 'hex'))
     // The deadline is set when the connection is seen, which no event tells of here.
     while (!socket.closed) await clock.advance(5000)
     await ended
-    t.pass(`after "${drops}"`)
+    t.equal(far.contacts.length, 0, `no contact after "${drops}"`)
   }
 })
 
