@@ -76,6 +76,9 @@ export const COURIER_MAX_BYTES = 4 * 1024 * 1024
 /** Arrivals that are remembered for a neighbour one by one; more make it look through the queue again. */
 export const MAX_FRESH_BUNDLES = 1024
 
+/** Bundles that a neighbour refused, or that nobody confirmed, and that are not offered again on one contact. */
+export const MAX_DONE_BUNDLES = 16_384
+
 /** First pause after a neighbour had no room, in milliseconds; it doubles. */
 export const PAUSE_BASE_MS = 2000
 

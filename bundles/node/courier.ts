@@ -2,6 +2,7 @@ import { backoffMs, type Clock, type Logger, type Timer, toHex } from '../../cor
 import {
   COURIER_MAX_BYTES,
   COURIER_WINDOW,
+  MAX_DONE_BUNDLES,
   MAX_FRESH_BUNDLES,
   PAUSE_BASE_MS,
   PAUSE_MAX_MS,
@@ -12,6 +13,7 @@ import { decide, type RoutingPlan } from '../routing/index.ts'
 import type { BundleQueue, Position, QueuedBundle, Waiting } from '../store/index.ts'
 import { routedBundle } from './facts.ts'
 import { outgoing } from './outgoing.ts'
+import { RecentIds } from './recent-ids.ts'
 import type { ContactStatus } from './types.ts'
 
 export interface CourierOptions {
@@ -44,7 +46,7 @@ export class Courier {
   /** Ids on their way. */
   readonly #inFlight = new Set<string>()
   /** What it need not be offered again on this contact: refused for good, or sent where nobody confirms. */
-  readonly #done = new Set<string>()
+  readonly #done = new RecentIds(MAX_DONE_BUNDLES)
   /** Arrivals while the contact stands, most urgent first. */
   #fresh: Waiting[] = []
   /** Waiting bundles that were read and not looked at. */
@@ -147,7 +149,7 @@ export class Courier {
 
   async #judge({ id }: Waiting): Promise<Parcel | undefined> {
     const name = toHex(id)
-    if (this.#inFlight.has(name) || this.#done.has(name)) return undefined
+    if (this.#inFlight.has(name) || this.#done.has(id)) return undefined
     const { queue, routing, logger } = this.#deps
     const queued = await queue.get(id).catch((error) => {
       // A damaged one must not keep the ones behind it from leaving.
@@ -190,12 +192,12 @@ export class Courier {
     if (!handover.taken && handover.reason === 'no-resources') return this.#pause()
     this.#refusals = 0
     if (!handover.taken && handover.reason === 'unacceptable') {
-      this.#done.add(toHex(queued.id))
+      this.#done.add(queued.id)
       return
     }
     this.#sent += handover.taken ? 1 : 0
     if (!confirmed) {
-      this.#done.add(toHex(queued.id))
+      this.#done.add(queued.id)
       return
     }
     // A duplicate is as good as taken, but no copy of ours was given away by it.

@@ -49,9 +49,9 @@ export class Deliverer {
     return this.#applications.has(endpoint)
   }
 
-  /** Looks for what waits. */
+  /** Looks for what waits; where nobody takes anything, nothing is read. */
   run(): void {
-    if (this.#closed) return
+    if (this.#closed || this.#applications.size === 0) return
     if (this.#running !== undefined) {
       this.#again = true
       return

@@ -51,14 +51,15 @@ t.test('what changes on the way: previous node, hops, age, copies; the rest stay
   await on.clock.advance(1500)
   const seen: Uint8Array[] = []
   join(a, b, { onBundle: (bytes) => void seen.push(bytes) })
-  await on.until(() => b.queue.status().count === 1)
+  const arrived = () => b.queue.waiting({ scope: { constraint: 'forward' }, limit: 1 })
+  await on.until(async () => (await arrived()).length === 1)
   const bundle = decodeBundle(seen[0]!)
   t.equal(previousNodeOf(bundle), eid('a'))
   t.same(hopCountOf(bundle), { limit: 32, count: 1 })
   t.equal(bundleAgeMs(bundle), 1500)
   const handling = bundle.blocks.find(({ type }) => type === HANDLING_BLOCK)
   t.same(decodeHandling(handling!.data), { priority: urgent, copies: 4 })
-  const [waiting] = await b.queue.waiting({ scope: { constraint: 'forward' }, limit: 1 })
+  const [waiting] = await arrived()
   t.match(await b.queue.get(waiting!.id), { copies: 4, priority: urgent, peer: eid('a') })
   await on.until(async () => (await a.queue.get(waiting!.id))?.copies === 4)
 })
@@ -216,6 +217,22 @@ t.test('an application that fails gets it again; one that does not want it never
   await on.until(() => a.queue.status().count === 0)
   t.same(delivered, [id], 'the unwanted one was not delivered')
   t.throws(() => a.node.register(eid('a', 'shaky'), async () => 'done'), TypeError)
+})
+
+t.test('where no application is, arrivals cost no look through what waits; the first one gets it all', async (t) => {
+  const on = scene(t)
+  const a = await on.node('a', { serves: false })
+  const reads = t.capture(a.queue, 'waiting', a.queue.waiting)
+  for (const text of ['x', 'y', 'z']) await post(a, eid('a', 'late'), text)
+  await on.rest()
+  t.equal(reads().length, 0)
+  const taken: string[] = []
+  a.node.register(eid('a', 'late'), async ({ payload }) => {
+    taken.push(Buffer.from(payload).toString())
+    return 'done'
+  })
+  await on.until(() => a.queue.status().count === 0)
+  t.same(taken, ['x', 'y', 'z'])
 })
 
 t.test('explain says why a bundle is here and what would move it', async (t) => {
